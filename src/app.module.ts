@@ -1,0 +1,16 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { ConfigModule } from './config/config.module.js';
+import { ResolvedSettings } from './config/settings.js';
+import { DatabaseModule } from './database/database.module.js';
+import { ENTITIES } from './entities.js';
+
+/** The whole service. Reading this list is reading the architecture. */
+@Module({})
+export class AppModule {
+  static register(settings: ResolvedSettings): DynamicModule {
+    return {
+      module: AppModule,
+      imports: [ConfigModule.register(settings), DatabaseModule.register(ENTITIES)],
+    };
+  }
+}

@@ -1,0 +1,244 @@
+import 'reflect-metadata';
+import { plainToInstance, Transform, Type } from 'class-transformer';
+import {
+  ArrayNotEmpty,
+  IsBoolean,
+  IsIn,
+  IsInt,
+  IsOptional,
+  IsString,
+  IsUrl,
+  Matches,
+  Max,
+  Min,
+  MinLength,
+  validateSync,
+} from 'class-validator';
+
+export const ROLES = ['api', 'dispatcher', 'notifier'] as const;
+export type Role = (typeof ROLES)[number];
+
+const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+
+const commaSeparated = ({ value }: { value: unknown }): unknown =>
+  typeof value === 'string'
+    ? value
+        .split(',')
+        .map((part) => part.trim())
+        .filter(Boolean)
+    : value;
+
+const flag = ({ value }: { value: unknown }): unknown =>
+  value === 'true' || value === '1' ? true : value === 'false' || value === '0' ? false : value;
+
+/**
+ * Every variable the service reads, with its default. Property names are the variables' own names, so that a
+ * fault, the README and `.env.example` all say the same word.
+ */
+export class Settings {
+  /** TCP port of the HTTP API. */
+  @Type(() => Number)
+  @IsInt({ message: 'must be a whole number' })
+  @Min(0)
+  @Max(65535)
+  PORT: number = 8000;
+
+  /** Address the HTTP API listens on. */
+  @IsString()
+  HOST: string = '127.0.0.1';
+
+  /** PostgreSQL to use; unset starts an embedded one in the data directory. */
+  @IsOptional()
+  @Matches(/^postgres(ql)?:\/\//, { message: 'must be a postgres:// URL' })
+  DATABASE_URL?: string;
+
+  /** Direct PostgreSQL URL for LISTEN and migrations, where DATABASE_URL goes through a transaction pooler. */
+  @IsOptional()
+  @Matches(/^postgres(ql)?:\/\//, { message: 'must be a postgres:// URL' })
+  DATABASE_DIRECT_URL?: string;
+
+  /** Where the embedded database and the generated secrets live. */
+  @IsString()
+  ENTOURAGE_DATA_DIR: string = '.entourage';
+
+  /** Key of the HS256 signatures on access and refresh tokens; generated beside the embedded database. */
+  @IsOptional()
+  @MinLength(32, { message: 'must be at least 32 characters' })
+  ENTOURAGE_JWT_SECRET?: string;
+
+  /** 32 bytes in base64: the AES-256-GCM key of the secrets kept in the database. */
+  @IsOptional()
+  @Matches(/^[A-Za-z0-9+/]{43}=$/, { message: 'must be 32 bytes in base64 (openssl rand -base64 32)' })
+  ENTOURAGE_ENCRYPTION_KEY?: string;
+
+  /** What this process does: any of api, dispatcher, notifier. */
+  @Transform(commaSeparated)
+  @ArrayNotEmpty()
+  @IsIn(ROLES, { each: true, message: `must be a comma-separated list of ${ROLES.join(', ')}` })
+  ENTOURAGE_ROLES: Role[] = [...ROLES];
+
+  /** Connections in this process's pool. */
+  @Type(() => Number)
+  @IsInt({ message: 'must be a whole number' })
+  @Min(2)
+  @Max(200)
+  ENTOURAGE_DB_POOL_SIZE: number = 10;
+
+  /** Days a delivery is kept before its partition is dropped. */
+  @Type(() => Number)
+  @IsInt({ message: 'must be a whole number' })
+  @Min(1)
+  @Max(3650)
+  ENTOURAGE_DELIVERY_RETENTION_DAYS: number = 90;
+
+  /** Where users reach the service from outside; used for links. */
+  @IsOptional()
+  @IsUrl({ require_tld: false, protocols: ['http', 'https'] }, { message: 'must be an http(s) URL' })
+  ENTOURAGE_PUBLIC_URL?: string;
+
+  /** Origins browsers may call the API from; empty keeps CORS off. */
+  @Transform(commaSeparated)
+  @IsString({ each: true })
+  ENTOURAGE_CORS_ORIGINS: string[] = [];
+
+  /** Addresses or CIDRs of proxies whose X-Forwarded-* headers are believed. */
+  @Transform(commaSeparated)
+  @IsString({ each: true })
+  ENTOURAGE_TRUSTED_PROXIES: string[] = [];
+
+  /** Directory under which every registered repository's path must lie. */
+  @IsOptional()
+  @IsString()
+  ENTOURAGE_REPOS_DIR?: string;
+
+  /** JSON file with the programs the `command` runtime may start. */
+  @IsOptional()
+  @IsString()
+  ENTOURAGE_COMMANDS_FILE?: string;
+
+  /** Private networks (CIDR) that agents' `http` runtimes may be called in. */
+  @Transform(commaSeparated)
+  @IsString({ each: true })
+  ENTOURAGE_OUTBOUND_ALLOW_CIDRS: string[] = [];
+
+  /** Seconds a run may go without a heartbeat before it counts as lost. */
+  @Type(() => Number)
+  @IsInt({ message: 'must be a whole number' })
+  @Min(2)
+  @Max(86_400)
+  ENTOURAGE_RUN_LEASE_SECONDS: number = 60;
+
+  /** How often a task is tried before it goes back to `todo` and waits for a person. */
+  @Type(() => Number)
+  @IsInt({ message: 'must be a whole number' })
+  @Min(1)
+  @Max(100)
+  ENTOURAGE_RUN_MAX_ATTEMPTS: number = 3;
+
+  /** Seconds before the first retry of a failed run; doubles with each further one, up to an hour. */
+  @Type(() => Number)
+  @Min(0)
+  @Max(3600)
+  ENTOURAGE_RUN_BACKOFF_SECONDS: number = 10;
+
+  /** Runs this process supervises at once. */
+  @Type(() => Number)
+  @IsInt({ message: 'must be a whole number' })
+  @Min(1)
+  @Max(1000)
+  ENTOURAGE_MAX_CONCURRENT_RUNS: number = 32;
+
+  /** Seconds between full looks at the database, should every notification be lost. */
+  @Type(() => Number)
+  @Min(0.1)
+  @Max(3600)
+  ENTOURAGE_POLL_SECONDS: number = 5;
+
+  /** Requests per minute and caller on the management API; 0 switches the limit off. */
+  @Type(() => Number)
+  @IsInt({ message: 'must be a whole number' })
+  @Min(0)
+  ENTOURAGE_RATE_LIMIT_PER_MINUTE: number = 600;
+
+  /** Login and register attempts per minute, per address and per account; 0 switches the limit off. */
+  @Type(() => Number)
+  @IsInt({ message: 'must be a whole number' })
+  @Min(0)
+  ENTOURAGE_LOGIN_RATE_LIMIT_PER_MINUTE: number = 10;
+
+  /** Seconds a shutdown waits for requests and runs to finish. */
+  @Type(() => Number)
+  @Min(0)
+  @Max(3600)
+  ENTOURAGE_SHUTDOWN_GRACE_SECONDS: number = 10;
+
+  @IsIn(LOG_LEVELS, { message: `must be one of ${LOG_LEVELS.join(', ')}` })
+  ENTOURAGE_LOG_LEVEL: (typeof LOG_LEVELS)[number] = 'info';
+
+  /** Human-readable log lines instead of JSON; the default is whether the output is a terminal. */
+  @Transform(flag)
+  @IsBoolean({ message: 'must be true or false' })
+  ENTOURAGE_LOG_PRETTY: boolean = process.stdout.isTTY ?? false;
+}
+
+/** The settings of a service whose database and secrets are known: what every module is given. */
+export class ResolvedSettings extends Settings {
+  declare DATABASE_URL: string;
+  declare ENTOURAGE_JWT_SECRET: string;
+  declare ENTOURAGE_ENCRYPTION_KEY: string;
+}
+
+const SECRET = new Set([
+  'DATABASE_URL',
+  'DATABASE_DIRECT_URL',
+  'ENTOURAGE_JWT_SECRET',
+  'ENTOURAGE_ENCRYPTION_KEY',
+]);
+
+export class SettingsError extends Error {
+  constructor(readonly faults: string[]) {
+    super(faults.join('\n'));
+    this.name = 'SettingsError';
+  }
+}
+
+/**
+ * Reads the settings from an environment. An empty value counts as unset.
+ * @throws SettingsError with one line per fault; a line names the variable and never its value.
+ */
+export function parseSettings(env: NodeJS.ProcessEnv): Settings {
+  const known = Object.keys(new Settings());
+  const optional = [
+    'DATABASE_URL',
+    'DATABASE_DIRECT_URL',
+    'ENTOURAGE_JWT_SECRET',
+    'ENTOURAGE_ENCRYPTION_KEY',
+    'ENTOURAGE_PUBLIC_URL',
+    'ENTOURAGE_REPOS_DIR',
+    'ENTOURAGE_COMMANDS_FILE',
+  ];
+  const names = new Set([...known, ...optional]);
+  const given = Object.fromEntries(
+    Object.entries(env).filter(([name, value]) => names.has(name) && value !== undefined && value !== ''),
+  );
+  const settings = plainToInstance(Settings, given, { exposeDefaultValues: true });
+  const faults = validateSync(settings).map(
+    (fault) =>
+      `${fault.property} ${Object.values(fault.constraints ?? {})[0]?.replace(`${fault.property} `, '') ?? 'is wrong'}`,
+  );
+  for (const name of Object.keys(env))
+    if (name.startsWith('ENTOURAGE_') && !names.has(name) && name !== 'ENTOURAGE_URL')
+      faults.push(`${name} is not a variable of this service`);
+  if (settings.DATABASE_URL)
+    for (const name of ['ENTOURAGE_JWT_SECRET', 'ENTOURAGE_ENCRYPTION_KEY'] as const)
+      if (!settings[name]) faults.push(`${name} must be set when DATABASE_URL is set`);
+  if (faults.length > 0) throw new SettingsError(faults);
+  return settings;
+}
+
+/** The settings as one log record, secrets reduced to whether they are set. */
+export function settingsSummary(settings: Settings): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(settings).map(([name, value]) => [name, SECRET.has(name) && value ? '(set)' : value]),
+  );
+}

@@ -1,0 +1,92 @@
+import { type NestExpressApplication } from '@nestjs/platform-express';
+import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
+import { json, type NextFunction, type Request, type Response } from 'express';
+import helmet from 'helmet';
+import { ResolvedSettings } from './config/settings.js';
+import { PageInterceptor } from './http/pagination.js';
+import { ProblemFilter } from './http/problem.filter.js';
+import { requestHeaders, withoutTrailingSlash } from './http/request-headers.middleware.js';
+import { validationPipe } from './http/validation.js';
+
+const JSON_LIMIT = '2mb';
+/** Reads its own body: see RawBodyInterceptor. */
+const RECEIVE = /^\/api\/v1\/webhooks\/[^/]+\/receive$/;
+
+/**
+ * Everything about HTTP that is not a route. The application must have been made with `bodyParser: false`: the
+ * receive route needs the bytes as they came.
+ */
+export function configureApp(app: NestExpressApplication): NestExpressApplication {
+  const settings = app.get(ResolvedSettings);
+  app.disable('x-powered-by');
+  app.set('query parser', 'simple');
+  app.set(
+    'trust proxy',
+    settings.ENTOURAGE_TRUSTED_PROXIES.length > 0 ? settings.ENTOURAGE_TRUSTED_PROXIES : false,
+  );
+  app.use(requestHeaders);
+  app.use(securityHeaders());
+  app.use(withoutTrailingSlash);
+  const parseJson = json({ limit: JSON_LIMIT, strict: false });
+  app.use((request: Request, response: Response, next: NextFunction) => {
+    if (RECEIVE.test(request.path)) next();
+    else parseJson(request, response, next);
+  });
+  if (settings.ENTOURAGE_CORS_ORIGINS.length > 0)
+    app.enableCors({
+      origin: settings.ENTOURAGE_CORS_ORIGINS,
+      exposedHeaders: ['Link', 'X-Request-ID', 'Retry-After'],
+    });
+  app.setGlobalPrefix('api/v1', { exclude: ['metrics'] });
+  app.useGlobalPipes(validationPipe());
+  app.useGlobalInterceptors(new PageInterceptor());
+  app.useGlobalFilters(new ProblemFilter());
+  SwaggerModule.setup('docs', app, () => openApiDocument(app), {
+    jsonDocumentUrl: 'docs-json',
+    customSiteTitle: 'Entourage API',
+    swaggerOptions: { persistAuthorization: true },
+  });
+  return app;
+}
+
+export function openApiDocument(app: NestExpressApplication): OpenAPIObject {
+  const description =
+    'Turns GitHub issues into finished work by AI agents. Authenticate with `X-API-Key` or a bearer token; ' +
+    'lists answer a bare array and name the next page in the `Link` header; errors are problem+json (RFC 9457).';
+  return SwaggerModule.createDocument(
+    app,
+    new DocumentBuilder()
+      .setTitle('Entourage')
+      .setDescription(description)
+      .setVersion('0.1.0')
+      .addBearerAuth({ type: 'http', scheme: 'bearer', bearerFormat: 'JWT' }, 'bearer')
+      .addApiKey({ type: 'apiKey', in: 'header', name: 'X-API-Key' }, 'api-key')
+      .addSecurityRequirements('bearer')
+      .addSecurityRequirements('api-key')
+      .build(),
+  );
+}
+
+/** Swagger UI needs inline styles and data: images; nothing else is loosened. HSTS is set on https only. */
+function securityHeaders(): (request: Request, response: Response, next: NextFunction) => void {
+  const secure = helmet({
+    contentSecurityPolicy: {
+      directives: {
+        'frame-ancestors': ["'none'"],
+        'upgrade-insecure-requests': null,
+        'script-src': ["'self'"],
+      },
+    },
+    strictTransportSecurity: false,
+    xFrameOptions: { action: 'deny' },
+    referrerPolicy: { policy: 'strict-origin-when-cross-origin' },
+  });
+  return (request, response, next) => {
+    secure(request, response, (error?: unknown) => {
+      response.setHeader('X-XSS-Protection', '1; mode=block');
+      if (request.secure)
+        response.setHeader('Strict-Transport-Security', 'max-age=31536000; includeSubDomains');
+      next(error);
+    });
+  };
+}

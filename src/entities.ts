@@ -1,0 +1,40 @@
+import { Agent } from './modules/agents/agent.entity.js';
+import { ApiKey } from './modules/auth/api-key.entity.js';
+import { RefreshToken } from './modules/auth/refresh-token.entity.js';
+import { User } from './modules/auth/user.entity.js';
+import { Delivery } from './modules/deliveries/delivery.entity.js';
+import { DeliveryKey } from './modules/deliveries/delivery-key.entity.js';
+import { AgentRun } from './modules/dispatch/agent-run.entity.js';
+import { Membership } from './modules/organizations/membership.entity.js';
+import { Organization } from './modules/organizations/organization.entity.js';
+import { CodeRepository } from './modules/repositories/repository.entity.js';
+import { Message } from './modules/tasks/message.entity.js';
+import { Task } from './modules/tasks/task.entity.js';
+import { TaskContext } from './modules/tasks/task-context.entity.js';
+import { TaskDependency } from './modules/tasks/task-dependency.entity.js';
+import { TaskEvent } from './modules/tasks/task-event.entity.js';
+import { TaskSource } from './modules/tasks/task-source.entity.js';
+import { Team } from './modules/teams/team.entity.js';
+import { Webhook } from './modules/webhooks/webhook.entity.js';
+
+/** Every table the service maps. */
+export const ENTITIES = [
+  User,
+  RefreshToken,
+  Organization,
+  Membership,
+  Team,
+  Agent,
+  ApiKey,
+  CodeRepository,
+  Webhook,
+  Delivery,
+  DeliveryKey,
+  Task,
+  TaskDependency,
+  TaskEvent,
+  TaskContext,
+  TaskSource,
+  Message,
+  AgentRun,
+];

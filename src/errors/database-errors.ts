@@ -1,0 +1,49 @@
+/** Classes and codes of SQLSTATE (PostgreSQL, appendix A) that say "not now" rather than "not so". */
+const UNAVAILABLE_STATES = /^(08|53|57P0|57014|25006|55P03)/;
+const UNAVAILABLE_SYSTEM_CODES = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'ETIMEDOUT',
+  'EPIPE',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+]);
+const UNAVAILABLE_MESSAGES =
+  /Connection terminated|timeout exceeded when trying to connect|Query read timeout|Client has encountered a connection error|Connection is not established|pool (is|was) (closed|ended)|Cannot use a pool after calling end|not queryable/i;
+
+/** What the driver said of an error: TypeORM wraps the driver's own. */
+export interface DatabaseFault {
+  code?: string;
+  constraint?: string;
+  message: string;
+}
+
+export function databaseFault(error: unknown): DatabaseFault | null {
+  if (!(error instanceof Error)) return null;
+  const inner = 'driverError' in error && error.driverError instanceof Error ? error.driverError : error;
+  const { code, constraint } = inner as Error & { code?: unknown; constraint?: unknown };
+  return {
+    ...(typeof code === 'string' ? { code } : {}),
+    ...(typeof constraint === 'string' ? { constraint } : {}),
+    message: inner.message,
+  };
+}
+
+/** Whether the database could not be reached, is overloaded, or is stopping: the same request may succeed later. */
+export function isDatabaseUnavailable(error: unknown): boolean {
+  const fault = databaseFault(error);
+  if (fault === null) return false;
+  if (
+    fault.code !== undefined &&
+    (UNAVAILABLE_SYSTEM_CODES.has(fault.code) || UNAVAILABLE_STATES.test(fault.code))
+  )
+    return true;
+  return UNAVAILABLE_MESSAGES.test(fault.message);
+}
+
+/** Whether the error is a violation of the named unique constraint or index. */
+export function violatesUnique(error: unknown, constraint: string): boolean {
+  const fault = databaseFault(error);
+  return fault?.code === '23505' && fault.constraint === constraint;
+}

@@ -1,0 +1,17 @@
+import { type Request } from 'express';
+
+interface Layer {
+  match(path: string): boolean;
+  route?: { methods: Record<string, boolean> };
+}
+
+/** The methods that routes at this request's path answer: empty where there is no such path (RFC 9110, 405). */
+export function allowedMethods(request: Request): string[] {
+  const { stack } = (request.app as unknown as { router: { stack: Layer[] } }).router;
+  const methods = stack
+    .filter((layer) => layer.route !== undefined && layer.match(request.path))
+    .flatMap((layer) => Object.keys(layer.route?.methods ?? {}))
+    .filter((method) => method !== '_all')
+    .map((method) => method.toUpperCase());
+  return [...new Set(methods)].sort();
+}

@@ -1,0 +1,15 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+
+export interface RequestContext {
+  request_id: string;
+  trace_id: string;
+}
+
+const storage = new AsyncLocalStorage<RequestContext>();
+
+/** Runs `work` so that everything it awaits can name the request it serves. */
+export const withRequestContext = <T>(context: RequestContext, work: () => T): T =>
+  storage.run(context, work);
+
+/** The request being served, if any: background work has none. */
+export const requestContext = (): RequestContext | undefined => storage.getStore();

@@ -1,0 +1,36 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { startTestService, type TestService } from '../support/service.js';
+
+describe('conventions of every answer', () => {
+  let service: TestService;
+  beforeAll(async () => {
+    service = await startTestService();
+  });
+  afterAll(() => service.close());
+
+  it('answers an unknown route with problem+json, request id and security headers', async () => {
+    const answer = await service.http.get('/api/v1/nothing').set('X-Request-ID', 'abc-1').expect(404);
+    expect(answer.headers['content-type']).toMatch('application/problem+json');
+    expect(answer.headers).toMatchObject({
+      'x-request-id': 'abc-1',
+      'x-content-type-options': 'nosniff',
+      'x-frame-options': 'DENY',
+      'x-xss-protection': '1; mode=block',
+      'referrer-policy': 'strict-origin-when-cross-origin',
+    });
+    expect(Number(answer.headers['x-request-duration-ms'])).toBeGreaterThanOrEqual(0);
+    expect(JSON.parse(answer.text)).toEqual({
+      type: 'about:blank',
+      title: 'Not Found',
+      status: 404,
+      detail: 'Not Found',
+      code: 'not_found',
+      request_id: 'abc-1',
+    });
+  });
+
+  it('redirects a trailing slash, keeping the query', async () => {
+    const answer = await service.http.get('/api/v1/orgs/?limit=1').expect(307);
+    expect(answer.headers['location']).toBe('/api/v1/orgs?limit=1');
+  });
+});
