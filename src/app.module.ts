@@ -3,6 +3,7 @@ import { ConfigModule } from './config/config.module.js';
 import { ResolvedSettings } from './config/settings.js';
 import { DatabaseModule } from './database/database.module.js';
 import { ENTITIES } from './entities.js';
+import { SecretsModule } from './secrets/secrets.module.js';
 
 /** The whole service. Reading this list is reading the architecture. */
 @Module({})
@@ -10,7 +11,7 @@ export class AppModule {
   static register(settings: ResolvedSettings): DynamicModule {
     return {
       module: AppModule,
-      imports: [ConfigModule.register(settings), DatabaseModule.register(ENTITIES)],
+      imports: [ConfigModule.register(settings), DatabaseModule.register(ENTITIES), SecretsModule],
     };
   }
 }
