@@ -3,6 +3,7 @@ import { ConfigModule } from './config/config.module.js';
 import { ResolvedSettings } from './config/settings.js';
 import { DatabaseModule } from './database/database.module.js';
 import { ENTITIES } from './entities.js';
+import { AuthModule } from './modules/auth/auth.module.js';
 import { SecretsModule } from './secrets/secrets.module.js';
 
 /** The whole service. Reading this list is reading the architecture. */
@@ -11,7 +12,12 @@ export class AppModule {
   static register(settings: ResolvedSettings): DynamicModule {
     return {
       module: AppModule,
-      imports: [ConfigModule.register(settings), DatabaseModule.register(ENTITIES), SecretsModule],
+      imports: [
+        ConfigModule.register(settings),
+        DatabaseModule.register(ENTITIES),
+        SecretsModule,
+        AuthModule,
+      ],
     };
   }
 }

@@ -1,0 +1,30 @@
+import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
+import { type Request, type Response } from 'express';
+import { Authenticator } from './authenticator.js';
+import { AGENT_ROUTE, PUBLIC } from './decorators.js';
+import { type Identity } from './identity.js';
+import { assertScope } from './permissions.js';
+
+/** Stands before every route: a route without `@Public()` is reached with a credential that may use it, or not. */
+@Injectable()
+export class AuthGuard implements CanActivate {
+  constructor(
+    private readonly reflector: Reflector,
+    private readonly authenticator: Authenticator,
+  ) {}
+
+  async canActivate(context: ExecutionContext): Promise<boolean> {
+    const marked = (mark: string): boolean =>
+      this.reflector.getAllAndOverride<boolean | undefined>(mark, [
+        context.getHandler(),
+        context.getClass(),
+      ]) ?? false;
+    if (marked(PUBLIC)) return true;
+    const http = context.switchToHttp();
+    const request = http.getRequest<Request & { user?: Identity }>();
+    request.user = await this.authenticator.authenticate(request, http.getResponse<Response>());
+    assertScope(request.user, request.method, marked(AGENT_ROUTE));
+    return true;
+  }
+}
