@@ -1,5 +1,4 @@
 import { Injectable } from '@nestjs/common';
-import { type Request } from 'express';
 import { Strategy } from 'passport-custom';
 import { DataSource } from 'typeorm';
 import { DomainError } from '../../errors/domain-error.js';
@@ -34,7 +33,7 @@ export class ApiKeyStrategy extends Strategy {
     private readonly usage: KeyUsage,
   ) {
     super((request, done) => {
-      this.validate(presentedApiKey(request as Request)).then(
+      this.validate(presentedApiKey(request)).then(
         (identity) => done(null, identity),
         (error: unknown) => done(error),
       );

@@ -30,7 +30,7 @@ export class Authenticator {
 const run = (strategy: Strategy, request: Request, response: Response): Promise<Identity> =>
   new Promise((resolve, reject) => {
     const answer = (error: unknown, identity?: Identity | false | null, info?: unknown): void => {
-      if (error !== null && error !== undefined) reject(error as Error);
+      if (error !== null && error !== undefined) reject(error);
       else if (identity) resolve(identity);
       else reject(refusal(info));
     };

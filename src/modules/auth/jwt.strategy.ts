@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { isUUID } from 'class-validator';
+import { type Request } from 'express';
 import { Strategy } from 'passport-jwt';
 import { DataSource } from 'typeorm';
 import { ResolvedSettings } from '../../config/settings.js';
@@ -33,7 +34,7 @@ export class JwtStrategy extends Strategy {
         algorithms: ['HS256'],
         issuer: ISSUER,
         audience: AUDIENCE,
-        jwtFromRequest: (request) => bearerToken(request) ?? null,
+        jwtFromRequest: (request: Request) => bearerToken(request) ?? null,
       },
       (claims: TokenClaims, done) => {
         this.validate(claims).then(
