@@ -1,5 +1,5 @@
 // Builds when the build is older than what it was made from, so that `npm start` is quick when nothing changed.
-import { execFileSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -16,8 +16,9 @@ const newest = readdirSync('src', { recursive: true, withFileTypes: true })
 
 if (modified('dist/src/main.js') < newest) {
   console.error('entourage: building');
-  execFileSync('npm', ['run', '--silent', 'build'], {
+  const { status } = spawnSync('npm', ['run', '--silent', 'build'], {
     stdio: 'inherit',
     shell: process.platform === 'win32',
   });
+  process.exitCode = status ?? 1;
 }

@@ -3,6 +3,7 @@ import { ConfigModule } from './config/config.module.js';
 import { ResolvedSettings } from './config/settings.js';
 import { DatabaseModule } from './database/database.module.js';
 import { ENTITIES } from './entities.js';
+import { MetricsModule } from './metrics/metrics.module.js';
 import { AuthModule } from './modules/auth/auth.module.js';
 import { SecretsModule } from './secrets/secrets.module.js';
 
@@ -16,6 +17,7 @@ export class AppModule {
         ConfigModule.register(settings),
         DatabaseModule.register(ENTITIES),
         SecretsModule,
+        MetricsModule,
         AuthModule,
       ],
     };
