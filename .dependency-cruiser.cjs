@@ -19,7 +19,7 @@ module.exports = {
       comment:
         'config, database, errors, http, logging, metrics and secrets serve modules and know none of them.',
       severity: 'error',
-      from: { path: '^src/(config|database|errors|http|logging|metrics|secrets)/', pathNot: '\\.spec\\.ts$' },
+      from: { path: '^src/(config|database|errors|http|http-client|logging|metrics|secrets)/', pathNot: '\\.spec\\.ts$' },
       to: { path: '^src/modules/', dependencyTypesNot: ['type-only'] },
     },
     {

@@ -2,7 +2,9 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import { ConfigModule } from './config/config.module.js';
 import { ResolvedSettings } from './config/settings.js';
 import { DatabaseModule } from './database/database.module.js';
+import { ListenerModule } from './database/listener.module.js';
 import { ENTITIES } from './entities.js';
+import { HttpClientModule } from './http-client/http-client.module.js';
 import { MetricsModule } from './metrics/metrics.module.js';
 import { AuthModule } from './modules/auth/auth.module.js';
 import { SecretsModule } from './secrets/secrets.module.js';
@@ -16,6 +18,8 @@ export class AppModule {
       imports: [
         ConfigModule.register(settings),
         DatabaseModule.register(ENTITIES),
+        ListenerModule,
+        HttpClientModule,
         SecretsModule,
         MetricsModule,
         AuthModule,

@@ -1,0 +1,36 @@
+import { createHmac } from 'node:crypto';
+
+export interface SignedMessage {
+  /** Stable over retries; must not contain a full stop. */
+  id: string;
+  event: string;
+  attempt: number;
+  body: Buffer;
+  /** Unix time of this attempt. */
+  timestamp: number;
+}
+
+const PREFIX = 'whsec_';
+
+/** The key of a `whsec_…` secret in the sense of Standard Webhooks: the bytes behind its base64. */
+const standardKey = (secret: string): Buffer =>
+  secret.startsWith(PREFIX) ? Buffer.from(secret.slice(PREFIX.length), 'base64') : Buffer.from(secret);
+
+/**
+ * Headers that prove who sent these very bytes: GitHub's scheme (keyed with the secret as it is written) and beside it
+ * Standard Webhooks, whose signed time keeps a captured request from being sent again.
+ */
+export function signRequest(message: SignedMessage, secret: string): Record<string, string> {
+  const { id, timestamp, body } = message;
+  const standard = createHmac('sha256', standardKey(secret)).update(`${id}.${timestamp}.`).update(body);
+  return {
+    'x-entourage-event': message.event,
+    'x-entourage-delivery': id,
+    'x-entourage-attempt': String(message.attempt),
+    'x-entourage-timestamp': String(timestamp),
+    'x-entourage-signature': `sha256=${createHmac('sha256', secret).update(body).digest('hex')}`,
+    'webhook-id': id,
+    'webhook-timestamp': String(timestamp),
+    'webhook-signature': `v1,${standard.digest('base64')}`,
+  };
+}
