@@ -1,0 +1,30 @@
+const MAX_BYTES = 64 * 1024;
+
+/** Keeps the last 64 KiB of what a program prints, however much it prints. */
+export class OutputTail {
+  private chunks: Buffer[] = [];
+  private size = 0;
+  private cut = false;
+
+  add(chunk: Buffer): void {
+    this.chunks.push(chunk);
+    this.size += chunk.length;
+    if (this.size > 4 * MAX_BYTES) this.compact();
+  }
+
+  /** As text PostgreSQL takes: whole characters, no NUL. */
+  toString(): string {
+    this.compact();
+    const [bytes = Buffer.alloc(0)] = this.chunks;
+    let start = 0;
+    if (this.cut) while (start < 4 && ((bytes[start] ?? 0) & 0xc0) === 0x80) start += 1;
+    return bytes.subarray(start).toString('utf8').replaceAll('\0', '');
+  }
+
+  private compact(): void {
+    const all = Buffer.concat(this.chunks);
+    this.cut ||= all.length > MAX_BYTES;
+    this.chunks = [Buffer.from(all.subarray(-MAX_BYTES))];
+    this.size = this.chunks[0]?.length ?? 0;
+  }
+}
