@@ -17,9 +17,12 @@ module.exports = {
     {
       name: 'foundation-knows-no-module',
       comment:
-        'config, database, errors, http, logging, metrics and secrets serve modules and know none of them.',
+        'config, database, errors, http, http-client, logging, metrics and secrets serve modules and know none of them.',
       severity: 'error',
-      from: { path: '^src/(config|database|errors|http|http-client|logging|metrics|secrets)/', pathNot: '\\.spec\\.ts$' },
+      from: {
+        path: '^src/(config|database|errors|http|http-client|logging|metrics|secrets)/',
+        pathNot: '\\.spec\\.ts$',
+      },
       to: { path: '^src/modules/', dependencyTypesNot: ['type-only'] },
     },
     {

@@ -5,6 +5,7 @@ import { DatabaseModule } from './database/database.module.js';
 import { ListenerModule } from './database/listener.module.js';
 import { ENTITIES } from './entities.js';
 import { HttpClientModule } from './http-client/http-client.module.js';
+import { LoggingModule } from './logging/logging.module.js';
 import { MetricsModule } from './metrics/metrics.module.js';
 import { AuthModule } from './modules/auth/auth.module.js';
 import { SecretsModule } from './secrets/secrets.module.js';
@@ -17,6 +18,7 @@ export class AppModule {
       module: AppModule,
       imports: [
         ConfigModule.register(settings),
+        LoggingModule,
         DatabaseModule.register(ENTITIES),
         ListenerModule,
         HttpClientModule,

@@ -2,11 +2,14 @@ import { type NestExpressApplication } from '@nestjs/platform-express';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
 import { json, type NextFunction, type Request, type Response } from 'express';
 import helmet from 'helmet';
+import { type Logger } from 'pino';
 import { ResolvedSettings } from './config/settings.js';
 import { PageInterceptor } from './http/pagination.js';
 import { ProblemFilter } from './http/problem.filter.js';
 import { requestHeaders, withoutTrailingSlash } from './http/request-headers.middleware.js';
 import { validationPipe } from './http/validation.js';
+import { LOGGER } from './logging/logging.module.js';
+import { requestLog } from './logging/request-log.middleware.js';
 
 const JSON_LIMIT = '2mb';
 /** Reads its own body: see RawBodyInterceptor. */
@@ -25,6 +28,7 @@ export function configureApp(app: NestExpressApplication): NestExpressApplicatio
     settings.ENTOURAGE_TRUSTED_PROXIES.length > 0 ? settings.ENTOURAGE_TRUSTED_PROXIES : false,
   );
   app.use(requestHeaders);
+  app.use(requestLog(app.get<Logger>(LOGGER)));
   app.use(securityHeaders());
   app.use(withoutTrailingSlash);
   const parseJson = json({ limit: JSON_LIMIT, strict: false });

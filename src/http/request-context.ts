@@ -3,6 +3,8 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 export interface RequestContext {
   request_id: string;
   trace_id: string;
+  /** Set once it is known which delivery or task the work belongs to. */
+  correlation_id?: string;
 }
 
 const storage = new AsyncLocalStorage<RequestContext>();
