@@ -8,6 +8,7 @@ import { HttpClientModule } from './http-client/http-client.module.js';
 import { LoggingModule } from './logging/logging.module.js';
 import { MetricsModule } from './metrics/metrics.module.js';
 import { AuthModule } from './modules/auth/auth.module.js';
+import { TasksModule } from './modules/tasks/tasks.module.js';
 import { SecretsModule } from './secrets/secrets.module.js';
 
 /** The whole service. Reading this list is reading the architecture. */
@@ -25,6 +26,7 @@ export class AppModule {
         SecretsModule,
         MetricsModule,
         AuthModule,
+        TasksModule,
       ],
     };
   }

@@ -1,0 +1,30 @@
+/** Teams whose tasks, agents or messages changed: a dispatcher looks at them again. */
+export const TASKS_CHANNEL = 'entourage_tasks';
+/** Runs that changed, for whoever supervises them: a cancel was asked for. */
+export const RUNS_CHANNEL = 'entourage_runs';
+
+/** Ids, or `*` where they are too many for one payload or not known: the listener looks at everything. */
+export type ChangedIds = string[] | '*';
+
+/** PostgreSQL allows 7,999 bytes of payload; an id with its quotes and comma takes 39. */
+const MAX_IDS = 200;
+
+export const teamsPayload = (teams: Iterable<string>): string => payload('teams', teams);
+export const runsPayload = (runs: Iterable<string>): string => payload('runs', runs);
+export const readTeams = (text: string): ChangedIds => readIds('teams', text);
+export const readRuns = (text: string): ChangedIds => readIds('runs', text);
+
+function payload(name: 'teams' | 'runs', given: Iterable<string>): string {
+  const ids = [...given];
+  return JSON.stringify({ [name]: ids.includes('*') || ids.length > MAX_IDS ? '*' : ids });
+}
+
+/** What cannot be read counts as everything: a notification is a hint, and a wrong one must not hide work. */
+function readIds(name: 'teams' | 'runs', text: string): ChangedIds {
+  try {
+    const ids = (JSON.parse(text) as Record<string, unknown> | null)?.[name];
+    return Array.isArray(ids) && ids.every((id) => typeof id === 'string') ? ids : '*';
+  } catch {
+    return '*';
+  }
+}

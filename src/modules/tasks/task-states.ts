@@ -1,0 +1,25 @@
+import { type TaskStatus } from './task.entity.js';
+
+/** Where a task may go from each state; docs/task-states.md draws it. `reopened` sources are not in the table. */
+export const TRANSITIONS: Readonly<Record<TaskStatus, readonly TaskStatus[]>> = {
+  todo: ['in_progress', 'cancelled'],
+  in_progress: ['in_review', 'todo', 'cancelled'],
+  in_review: ['in_approval', 'in_progress', 'cancelled'],
+  in_approval: ['merging', 'in_progress', 'cancelled'],
+  merging: ['done', 'in_progress'],
+  done: ['archived'],
+  cancelled: ['archived'],
+  archived: [],
+};
+
+export const canTransition = (from: TaskStatus, to: TaskStatus): boolean => TRANSITIONS[from].includes(to);
+
+/** Nothing more happens to it by itself. */
+export const isFinished = (status: TaskStatus): boolean =>
+  status === 'done' || status === 'cancelled' || status === 'archived';
+
+/** Steps that review and merge take for agents: a person may take them by hand, an agent's key may not. */
+export const needsPerson = (from: TaskStatus, to: TaskStatus): boolean =>
+  (from === 'in_review' && to === 'in_approval') ||
+  (from === 'in_approval' && to === 'merging') ||
+  (from === 'merging' && to === 'done');

@@ -1,0 +1,159 @@
+import { Injectable } from '@nestjs/common';
+import { type EntityManager, type QueryRunner } from 'typeorm';
+import { markTeamsChanged } from '../../database/notify-on-commit.js';
+import { DomainError } from '../../errors/domain-error.js';
+import { type Actor } from '../auth/identity.js';
+import { recordEvent } from './record-event.js';
+import { canTransition, needsPerson, TRANSITIONS } from './task-states.js';
+import { Task, type TaskStatus } from './task.entity.js';
+
+export interface TransitionRequest {
+  task_id: number;
+  to: TaskStatus;
+  actor: Actor;
+  reason?: string;
+  run_id?: string;
+  delivery_id?: string;
+  /** Ids that the caller claimed in the body. */
+  claimed?: Record<string, string>;
+  /** Further columns that change with the status. */
+  patch?: Partial<
+    Pick<Task, 'assignee_id' | 'hold_reason' | 'last_error' | 'failed_runs' | 'dispatch_after'>
+  >;
+}
+
+/** What a listener is told of a change of status; `task` is the row after it. */
+export interface TaskTransition {
+  task: Task;
+  from: TaskStatus;
+  to: TaskStatus;
+  actor: Actor;
+  reason?: string;
+  /** The run that made the change, if one did. */
+  run_id?: string;
+}
+
+export type TransitionListener = (manager: EntityManager, transition: TaskTransition) => Promise<void>;
+
+/**
+ * The one way a task's status changes, but for claiming it. Locks are taken in the order source, task, run, agent;
+ * whoever needs several takes them in that order too.
+ */
+@Injectable()
+export class TaskTransitions {
+  private readonly listeners: TransitionListener[] = [];
+
+  /** Runs `listener` inside the transaction of every later change; when it fails, the change does not happen. */
+  onTransition(listener: TransitionListener): void {
+    this.listeners.push(listener);
+  }
+
+  /**
+   * Moves a task along the table of states, with its event and everything that hangs on it, in the manager's
+   * transaction (or one of its own).
+   * @throws DomainError `task_not_found`, `invalid_transition`, `blocked_by_dependencies`, or `forbidden` for a step
+   * that an agent must leave to review and merge.
+   */
+  transition(manager: EntityManager, request: TransitionRequest): Promise<Task> {
+    return inTransaction(manager, async (manager) => {
+      const task = await lockTask(manager, request.task_id);
+      if (!canTransition(task.status, request.to)) throw invalidTransition(task.status, request.to);
+      if (request.actor.type === 'agent' && needsPerson(task.status, request.to))
+        throw new DomainError(
+          'forbidden',
+          `An agent cannot move a task from '${task.status}' to '${request.to}': review and merge do`,
+        );
+      if (request.to === 'in_progress') await assertDependenciesDone(manager, task.id);
+      return this.move(manager, task, request, 'task.status_changed');
+    });
+  }
+
+  /**
+   * Puts a finished task back to `todo` because its issue or pull request was opened again: a new attempt of the same
+   * task. Not in the table of states, since no caller of the API may do it. A hold that trust or a draft put on it
+   * stays.
+   * @returns null when the task is not finished.
+   */
+  reopen(manager: EntityManager, request: Omit<TransitionRequest, 'to' | 'patch'>): Promise<Task | null> {
+    return inTransaction(manager, async (manager) => {
+      const task = await lockTask(manager, request.task_id);
+      if (task.status !== 'cancelled' && task.status !== 'done' && task.status !== 'archived') return null;
+      const patch = {
+        failed_runs: 0,
+        dispatch_after: null,
+        ...(task.hold_reason === 'attempts_exhausted' ? { hold_reason: null } : {}),
+      };
+      return this.move(manager, task, { ...request, to: 'todo', patch }, 'task.reopened');
+    });
+  }
+
+  private async move(
+    manager: EntityManager,
+    task: Task,
+    request: TransitionRequest,
+    type: 'task.status_changed' | 'task.reopened',
+  ): Promise<Task> {
+    const { to, actor, reason, run_id } = request;
+    const from = task.status;
+    Object.assign(task, request.patch, { status: to });
+    if (to === 'done') task.completed_at = new Date();
+    else if (to !== 'archived') task.completed_at = null;
+    await manager.save(task);
+    await recordEvent(manager, {
+      ...request,
+      org_id: task.org_id,
+      task_id: task.id,
+      type,
+      data: { from, to, actor_id: actor.id, ...(reason === undefined ? {} : { reason }) },
+      correlation_id: task.correlation_id,
+    });
+    // Tasks that wait for this one are of the same team, so this wakes their dispatcher as well.
+    markTeamsChanged(runnerOf(manager), [task.team_id]);
+    for (const listener of this.listeners) await listener(manager, { task, from, to, actor, reason, run_id });
+    return task;
+  }
+}
+
+/**
+ * NO KEY UPDATE keeps out every other change of the task, but not the foreign keys of messages and events written
+ * about it meanwhile.
+ */
+export async function lockTask(manager: EntityManager, task_id: number): Promise<Task> {
+  const task = await manager.findOne(Task, {
+    where: { id: task_id },
+    lock: { mode: 'for_no_key_update' },
+  });
+  if (task === null) throw new DomainError('task_not_found', 'Task not found');
+  return task;
+}
+
+/** Runs `work` in the manager's transaction if it has one, else in a new one: no needless savepoints. */
+export const inTransaction = <T>(
+  manager: EntityManager,
+  work: (manager: EntityManager) => Promise<T>,
+): Promise<T> => (manager.queryRunner?.isTransactionActive ? work(manager) : manager.transaction(work));
+
+/** The connection of a manager inside a transaction. */
+export function runnerOf(manager: EntityManager): QueryRunner {
+  if (manager.queryRunner === undefined) throw new Error('this must run inside a transaction');
+  return manager.queryRunner;
+}
+
+async function assertDependenciesDone(manager: EntityManager, task_id: number): Promise<void> {
+  const blocking = await manager.query<{ id: number; status: TaskStatus }[]>(
+    `SELECT t.id, t.status FROM task_dependencies d JOIN tasks t ON t.id = d.depends_on_id
+     WHERE d.task_id = $1 AND t.status <> 'done' ORDER BY d.position, t.id`,
+    [task_id],
+  );
+  if (blocking.length > 0)
+    throw new DomainError(
+      'blocked_by_dependencies',
+      `Blocked by unresolved dependencies: ${blocking.map((task) => `task ${task.id} (${task.status})`).join(', ')}`,
+    );
+}
+
+const invalidTransition = (from: TaskStatus, to: TaskStatus): DomainError =>
+  new DomainError(
+    'invalid_transition',
+    `Cannot transition from '${from}' to '${to}'. Allowed: {${TRANSITIONS[from].map((status) => `'${status}'`).join(', ')}}`,
+  );

@@ -1,0 +1,11 @@
+/** What other modules use of this one, besides its entities. */
+export { recordEvent, recordEvents, type NewTaskEvent } from './record-event.js';
+export { TRANSITIONS, canTransition, isFinished } from './task-states.js';
+export {
+  inTransaction,
+  lockTask,
+  TaskTransitions,
+  type TaskTransition,
+  type TransitionListener,
+  type TransitionRequest,
+} from './task-transitions.js';
