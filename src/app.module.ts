@@ -9,6 +9,7 @@ import { LoggingModule } from './logging/logging.module.js';
 import { MetricsModule } from './metrics/metrics.module.js';
 import { AuthModule } from './modules/auth/auth.module.js';
 import { TasksModule } from './modules/tasks/tasks.module.js';
+import { WebhooksModule } from './modules/webhooks/webhooks.module.js';
 import { SecretsModule } from './secrets/secrets.module.js';
 
 /** The whole service. Reading this list is reading the architecture. */
@@ -27,6 +28,7 @@ export class AppModule {
         MetricsModule,
         AuthModule,
         TasksModule,
+        WebhooksModule,
       ],
     };
   }

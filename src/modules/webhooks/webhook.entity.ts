@@ -15,14 +15,15 @@ import { type WebhookConfig } from './webhook-config.js';
 export const WEBHOOK_PROVIDERS = ['github', 'gitlab', 'bitbucket', 'custom'] as const;
 export type WebhookProvider = (typeof WEBHOOK_PROVIDERS)[number];
 
-/** What the last `ping` told about the hook on GitHub's side. */
+/** What deliveries told about the hook on GitHub's side, `ping` above all. */
 export interface HookFacts {
   hook_id: number | null;
   events: string[];
   content_type: string | null;
   insecure_ssl: boolean;
   repository_private: boolean | null;
-  pinged_at: string;
+  /** When GitHub last sent `ping`; null when it never did, or that delivery was missed. */
+  pinged_at: string | null;
 }
 
 @Entity('webhooks')

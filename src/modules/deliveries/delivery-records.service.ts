@@ -1,0 +1,208 @@
+import { Injectable } from '@nestjs/common';
+import { type PoolClient } from 'pg';
+import { type QueryRunner } from 'typeorm';
+import { idTime } from '../../database/new-id.js';
+import { type Delivery, type DeliveryStatus } from './delivery.entity.js';
+
+/** Claims a GUID, and the body unless `replay`, for one delivery. */
+export interface KeyClaim {
+  webhook_id: string;
+  guid: string;
+  body_sha256: Buffer;
+  delivery_id: string;
+  replay: boolean;
+  created_at: Date;
+}
+
+/** What is known of the delivery that holds a key. */
+export interface KnownDelivery {
+  id: string;
+  status: DeliveryStatus;
+  reason: string | null;
+  task_id: number | null;
+  event_type: string;
+  actions: string[];
+}
+
+export type DeliveryOutcome = Pick<
+  Delivery,
+  'id' | 'event_type' | 'status' | 'reason' | 'error' | 'actions' | 'task_id' | 'decision' | 'payload_summary'
+> & { processed_at: Date | null };
+
+const CLAIM = `
+  INSERT INTO delivery_keys (webhook_id, guid, body_sha256, delivery_id, replay, created_at)
+  SELECT * FROM unnest($1::uuid[], $2::text[], $3::bytea[], $4::uuid[], $5::boolean[], $6::timestamptz[])
+  ON CONFLICT DO NOTHING RETURNING delivery_id`;
+
+const HOLDERS = `
+  SELECT DISTINCT ON (c.delivery_id) c.delivery_id AS claimed_by, k.delivery_id, k.guid, k.body_sha256
+  FROM unnest($1::uuid[], $2::text[], $3::bytea[], $4::uuid[]) AS c(webhook_id, guid, body_sha256, delivery_id)
+  JOIN delivery_keys k ON k.webhook_id = c.webhook_id
+    AND (k.guid = c.guid OR (k.body_sha256 = c.body_sha256 AND NOT k.replay))
+  ORDER BY c.delivery_id, k.guid = c.guid DESC`;
+
+const LOCK_DELIVERIES = `
+  SELECT d.id, d.status, d.reason, d.task_id, d.event_type, d.actions
+  FROM unnest($1::uuid[], $2::timestamptz[]) AS w(id, created_at)
+  JOIN deliveries d ON d.id = w.id AND d.created_at = w.created_at
+  ORDER BY d.id FOR UPDATE OF d`;
+
+const COUNT_DUPLICATES = `
+  UPDATE delivery_keys k SET duplicates = k.duplicates + c.times
+  FROM unnest($1::uuid[], $2::text[], $3::int[]) AS c(webhook_id, guid, times)
+  WHERE k.webhook_id = c.webhook_id AND k.guid = c.guid`;
+
+const TEXTS = 'ARRAY(SELECT jsonb_array_elements_text';
+
+const INSERT = `
+  INSERT INTO deliveries (id, created_at, webhook_id, org_id, guid, event_type, status, reason, error, task_id,
+    payload_summary, actions, decision, headers, body, body_size, body_sha256, correlation_id, processed_at)
+  SELECT id, created_at, webhook_id, org_id, guid, event_type, status, reason, error, task_id,
+    payload_summary, ${TEXTS}(actions)), decision, headers, body, body_size, body_sha256, correlation_id, processed_at
+  FROM unnest($1::uuid[], $2::timestamptz[], $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::text[], $8::text[],
+    $9::text[], $10::bigint[], $11::jsonb[], $12::jsonb[], $13::jsonb[], $14::jsonb[], $15::bytea[], $16::int[],
+    $17::bytea[], $18::uuid[], $19::timestamptz[])
+    AS n(id, created_at, webhook_id, org_id, guid, event_type, status, reason, error, task_id, payload_summary,
+      actions, decision, headers, body, body_size, body_sha256, correlation_id, processed_at)`;
+
+const TRY_AGAIN = `
+  UPDATE deliveries d SET attempts = d.attempts + 1, event_type = n.event_type, status = n.status, reason = n.reason,
+    error = n.error, task_id = coalesce(n.task_id, d.task_id), actions = ${TEXTS}(n.actions)),
+    decision = n.decision, payload_summary = n.payload_summary, processed_at = n.processed_at
+  FROM unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[],
+    $8::jsonb[], $9::jsonb[], $10::jsonb[], $11::timestamptz[])
+    AS n(id, created_at, event_type, status, reason, error, task_id, actions, decision, payload_summary, processed_at)
+  WHERE d.id = n.id AND d.created_at = n.created_at`;
+
+const COUNT_ATTEMPTS = `
+  UPDATE deliveries d SET attempts = d.attempts + 1 FROM unnest($1::uuid[], $2::timestamptz[]) AS n(id, created_at)
+  WHERE d.id = n.id AND d.created_at = n.created_at`;
+
+const timeOf = (id: string): Date => idTime(id) ?? new Date(0);
+
+/** The statements of the receiving transaction: each handles a whole batch, named so that it is planned once. */
+@Injectable()
+export class DeliveryRecords {
+  /** @returns ids of the deliveries whose claim was granted; each other one came before, by GUID or by body. */
+  async claim(runner: QueryRunner, claims: KeyClaim[]): Promise<Set<string>> {
+    // In one order in every process: two batches that claim the same keys then never wait for each other crosswise.
+    const sorted = claims.toSorted((a, b) =>
+      a.webhook_id === b.webhook_id ? compare(a.guid, b.guid) : compare(a.webhook_id, b.webhook_id),
+    );
+    const rows = await run<{ delivery_id: string }>(runner, 'delivery_keys_claim', CLAIM, [
+      sorted.map((claim) => claim.webhook_id),
+      sorted.map((claim) => claim.guid),
+      sorted.map((claim) => claim.body_sha256),
+      sorted.map((claim) => claim.delivery_id),
+      sorted.map((claim) => claim.replay),
+      sorted.map((claim) => claim.created_at),
+    ]);
+    return new Set(rows.map((row) => row.delivery_id));
+  }
+
+  /** Who holds the key of each claim that was not granted: by GUID where there is one, else by body. */
+  async holders(
+    runner: QueryRunner,
+    claims: KeyClaim[],
+  ): Promise<Map<string, { delivery_id: string; guid: string; body_sha256: Buffer }>> {
+    const rows = await run<{ claimed_by: string; delivery_id: string; guid: string; body_sha256: Buffer }>(
+      runner,
+      'delivery_keys_holders',
+      HOLDERS,
+      [
+        claims.map((claim) => claim.webhook_id),
+        claims.map((claim) => claim.guid),
+        claims.map((claim) => claim.body_sha256),
+        claims.map((claim) => claim.delivery_id),
+      ],
+    );
+    return new Map(rows.map((row) => [row.claimed_by, row]));
+  }
+
+  /** Locks deliveries until the transaction ends, so that only one request at a time tries one again. */
+  async lock(runner: QueryRunner, ids: string[]): Promise<Map<string, KnownDelivery>> {
+    if (ids.length === 0) return new Map();
+    const rows = await run<Omit<KnownDelivery, 'task_id'> & { task_id: string | number | null }>(
+      runner,
+      'deliveries_lock',
+      LOCK_DELIVERIES,
+      [ids, ids.map(timeOf)],
+    );
+    return new Map(
+      rows.map((row) => [row.id, { ...row, task_id: row.task_id === null ? null : Number(row.task_id) }]),
+    );
+  }
+
+  async countDuplicates(
+    runner: QueryRunner,
+    counts: { webhook_id: string; guid: string; times: number }[],
+  ): Promise<void> {
+    if (counts.length === 0) return;
+    await run(runner, 'delivery_keys_count', COUNT_DUPLICATES, [
+      counts.map((count) => count.webhook_id),
+      counts.map((count) => count.guid),
+      counts.map((count) => count.times),
+    ]);
+  }
+
+  async insert(runner: QueryRunner, rows: Omit<Delivery, 'attempts'>[]): Promise<void> {
+    if (rows.length === 0) return;
+    await run(runner, 'deliveries_insert', INSERT, [
+      rows.map((row) => row.id),
+      rows.map((row) => row.created_at),
+      rows.map((row) => row.webhook_id),
+      rows.map((row) => row.org_id),
+      rows.map((row) => row.guid),
+      rows.map((row) => row.event_type),
+      rows.map((row) => row.status),
+      rows.map((row) => row.reason),
+      rows.map((row) => row.error),
+      rows.map((row) => row.task_id),
+      rows.map((row) => JSON.stringify(row.payload_summary)),
+      rows.map((row) => JSON.stringify(row.actions)),
+      rows.map((row) => JSON.stringify(row.decision)),
+      rows.map((row) => JSON.stringify(row.headers)),
+      rows.map((row) => row.body),
+      rows.map((row) => row.body_size),
+      rows.map((row) => row.body_sha256),
+      rows.map((row) => row.correlation_id),
+      rows.map((row) => row.processed_at),
+    ]);
+  }
+
+  /** Writes the outcome of a further attempt. */
+  async tryAgain(runner: QueryRunner, rows: DeliveryOutcome[]): Promise<void> {
+    if (rows.length === 0) return;
+    await run(runner, 'deliveries_try_again', TRY_AGAIN, [
+      rows.map((row) => row.id),
+      rows.map((row) => timeOf(row.id)),
+      rows.map((row) => row.event_type),
+      rows.map((row) => row.status),
+      rows.map((row) => row.reason),
+      rows.map((row) => row.error),
+      rows.map((row) => row.task_id),
+      rows.map((row) => JSON.stringify(row.actions)),
+      rows.map((row) => JSON.stringify(row.decision)),
+      rows.map((row) => JSON.stringify(row.payload_summary)),
+      rows.map((row) => row.processed_at),
+    ]);
+  }
+
+  /** Counts a further attempt that changed nothing: what the first one did stays on record. */
+  async countAttempts(runner: QueryRunner, ids: string[]): Promise<void> {
+    if (ids.length > 0)
+      await run(runner, 'deliveries_count_attempts', COUNT_ATTEMPTS, [ids, ids.map(timeOf)]);
+  }
+}
+
+const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
+async function run<T extends object>(
+  runner: QueryRunner,
+  name: string,
+  text: string,
+  values: unknown[],
+): Promise<T[]> {
+  const client = (await runner.connect()) as PoolClient;
+  return (await client.query<T>({ name, text, values })).rows;
+}

@@ -1,0 +1,148 @@
+import { Transform, Type } from 'class-transformer';
+import {
+  ArrayMaxSize,
+  IsArray,
+  IsBoolean,
+  IsIn,
+  IsInt,
+  IsObject,
+  IsOptional,
+  IsString,
+  IsUUID,
+  Length,
+  Max,
+  MaxLength,
+  Min,
+} from 'class-validator';
+import { PageQuery } from '../../http/pagination.js';
+import { type WebhookConfig } from './webhook-config.js';
+import { WEBHOOK_PROVIDERS, type WebhookProvider } from './webhook.entity.js';
+
+const MAX_GRACE_SECONDS = 7 * 24 * 3600;
+const truth = ({ value }: { value: unknown }): unknown =>
+  typeof value === 'string' && /^(true|1|false|0)$/i.test(value) ? /^(true|1)$/i.test(value) : value;
+
+export class CreateWebhookDto {
+  @IsUUID()
+  org_id: string;
+
+  @IsString()
+  @Length(1, 100)
+  name: string;
+
+  /** The team that tasks are created for; without it events are logged and nothing is created. */
+  @IsOptional()
+  @IsUUID()
+  team_id?: string | null;
+
+  @IsOptional()
+  @IsIn(WEBHOOK_PROVIDERS)
+  provider?: WebhookProvider;
+
+  /** `issues`, `issues.opened`, `issues.*`, `*`, …; left out: `issues` and `pull_request`. */
+  @IsOptional()
+  @IsArray()
+  @ArrayMaxSize(300)
+  @IsString({ each: true })
+  @MaxLength(100, { each: true })
+  events?: string[] | null;
+
+  /** See the README for its keys; any other key is refused. */
+  @IsOptional()
+  @IsObject()
+  config?: Record<string, unknown> | null;
+
+  @IsOptional()
+  @IsBoolean()
+  active?: boolean | null;
+}
+
+export class UpdateWebhookDto {
+  @IsOptional()
+  @IsString()
+  @Length(1, 100)
+  name?: string | null;
+
+  @IsOptional()
+  @IsUUID()
+  team_id?: string | null;
+
+  @IsOptional()
+  @IsArray()
+  @ArrayMaxSize(300)
+  @IsString({ each: true })
+  @MaxLength(100, { each: true })
+  events?: string[] | null;
+
+  @IsOptional()
+  @IsBoolean()
+  active?: boolean | null;
+
+  /** Replaces the whole config. */
+  @IsOptional()
+  @IsObject()
+  config?: Record<string, unknown> | null;
+}
+
+export class RegenerateSecretDto {
+  /** How long the old secret stays valid beside the new one: 0 (at once) to 7 days. */
+  @IsOptional()
+  @Type(() => Number)
+  @IsInt()
+  @Min(0)
+  @Max(MAX_GRACE_SECONDS)
+  grace_period_seconds?: number | null;
+}
+
+export class WebhooksQuery extends PageQuery {
+  @IsOptional()
+  @IsUUID()
+  org_id?: string;
+
+  @IsOptional()
+  @IsUUID()
+  team_id?: string;
+
+  @IsOptional()
+  @Transform(truth)
+  @IsBoolean()
+  active_only?: boolean;
+}
+
+export class WebhookWarningDto {
+  code: string;
+  message: string;
+}
+
+export class WebhookHealthDto {
+  status: 'ok' | 'warning';
+  warnings: WebhookWarningDto[];
+  last_delivery_at: Date | null;
+  last_ping_at: string | null;
+}
+
+export class WebhookDto {
+  id: string;
+  org_id: string;
+  team_id: string | null;
+  name: string;
+  provider: WebhookProvider;
+  events: string[];
+  active: boolean;
+  config: WebhookConfig;
+  /** Last four characters of the secret. */
+  secret_hint: string;
+  /** Only in the answers of create and regenerate-secret. */
+  secret?: string;
+  /** Until when the secret before the last planned change is still accepted. */
+  previous_secret_expires_at: Date | null;
+  /** Where GitHub sends to; a path when ENTOURAGE_PUBLIC_URL is not set. */
+  receive_url: string;
+  health: WebhookHealthDto;
+  created_at: Date;
+  updated_at: Date;
+}
+
+export class WebhookDeletedDto {
+  deleted: true;
+}
