@@ -80,7 +80,11 @@ module.exports = {
       from: { path: MODULE, pathNot: '\\.spec\\.ts$' },
       to: {
         path: '^src/modules/',
-        pathNot: ['^src/modules/$1/', PUBLIC_FILES, '^src/modules/auth/(decorators|identity|permissions)\\.ts$'],
+        pathNot: [
+          '^src/modules/$1/',
+          PUBLIC_FILES,
+          '^src/modules/auth/(decorators|identity|permissions)\\.ts$',
+        ],
         dependencyTypesNot: ['type-only'],
       },
     },

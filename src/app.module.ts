@@ -7,7 +7,11 @@ import { ENTITIES } from './entities.js';
 import { HttpClientModule } from './http-client/http-client.module.js';
 import { LoggingModule } from './logging/logging.module.js';
 import { MetricsModule } from './metrics/metrics.module.js';
+import { AgentsModule } from './modules/agents/agents.module.js';
 import { AuthModule } from './modules/auth/auth.module.js';
+import { OrganizationsModule } from './modules/organizations/organizations.module.js';
+import { RepositoriesModule } from './modules/repositories/repositories.module.js';
+import { TeamsModule } from './modules/teams/teams.module.js';
 import { TasksModule } from './modules/tasks/tasks.module.js';
 import { WebhooksModule } from './modules/webhooks/webhooks.module.js';
 import { SecretsModule } from './secrets/secrets.module.js';
@@ -27,6 +31,10 @@ export class AppModule {
         SecretsModule,
         MetricsModule,
         AuthModule,
+        OrganizationsModule,
+        TeamsModule,
+        AgentsModule,
+        RepositoriesModule,
         TasksModule,
         WebhooksModule,
       ],

@@ -39,7 +39,7 @@ export function configureApp(app: NestExpressApplication): NestExpressApplicatio
   if (settings.ENTOURAGE_CORS_ORIGINS.length > 0)
     app.enableCors({
       origin: settings.ENTOURAGE_CORS_ORIGINS,
-      exposedHeaders: ['Link', 'X-Request-ID', 'Retry-After'],
+      exposedHeaders: ['Link', 'X-Request-ID', 'Retry-After', 'X-RateLimit-Limit', 'X-RateLimit-Remaining'],
     });
   app.setGlobalPrefix('api/v1', { exclude: ['metrics'] });
   app.useGlobalPipes(validationPipe());

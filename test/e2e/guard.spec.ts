@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { JwtService, type JwtSignOptions } from '@nestjs/jwt';
 import { ApiKey } from '../../src/modules/auth/api-key.entity.js';
-import { KeyUsage } from '../../src/modules/auth/key-usage.js';
+import { KeyUsage } from '../../src/modules/auth/api-keys/key-usage.js';
 import { User } from '../../src/modules/auth/user.entity.js';
 import { makeAgent, makeApiKey, makeMembership, makeUser, makeWorkspace } from '../factories/accounts.js';
 import { startTestService, TEST_SETTINGS, type TestService } from '../support/service.js';

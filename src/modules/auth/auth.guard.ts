@@ -5,13 +5,18 @@ import { Authenticator } from './authenticator.js';
 import { AGENT_ROUTE, PUBLIC } from './decorators.js';
 import { type Identity } from './identity.js';
 import { assertScope } from './permissions.js';
+import { RateLimiter } from './rate-limits/rate-limiter.js';
 
-/** Stands before every route: a route without `@Public()` is reached with a credential that may use it, or not. */
+/**
+ * Stands before every route: a route without `@Public()` is reached with a credential that may use it, or not at all.
+ * Whoever fails to authenticate is counted too, before being told so.
+ */
 @Injectable()
 export class AuthGuard implements CanActivate {
   constructor(
     private readonly reflector: Reflector,
     private readonly authenticator: Authenticator,
+    private readonly limiter: RateLimiter,
   ) {}
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
@@ -20,10 +25,14 @@ export class AuthGuard implements CanActivate {
         context.getHandler(),
         context.getClass(),
       ]) ?? false;
-    if (marked(PUBLIC)) return true;
+    if (marked(PUBLIC)) return this.limiter.canActivate(context);
     const http = context.switchToHttp();
     const request = http.getRequest<Request & { user?: Identity }>();
-    request.user = await this.authenticator.authenticate(request, http.getResponse<Response>());
+    try {
+      request.user = await this.authenticator.authenticate(request, http.getResponse<Response>());
+    } finally {
+      await this.limiter.canActivate(context);
+    }
     assertScope(request.user, request.method, marked(AGENT_ROUTE));
     return true;
   }

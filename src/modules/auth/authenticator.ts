@@ -2,10 +2,11 @@ import { Injectable } from '@nestjs/common';
 import { type Request, type Response } from 'express';
 import passport, { type Strategy } from 'passport';
 import { DomainError } from '../../errors/domain-error.js';
-import { ApiKeyStrategy } from './api-key.strategy.js';
+import { ApiKeyStrategy } from './api-keys/api-key.strategy.js';
 import { type Identity } from './identity.js';
-import { JwtStrategy } from './jwt.strategy.js';
+import { JwtStrategy } from './users/jwt.strategy.js';
 import { bearerToken, presentedApiKey } from './presented-credential.js';
+import { invalidToken } from './users/tokens.js';
 
 /** Finds out who sent a request, by the one Passport strategy that its credential calls for. */
 @Injectable()
@@ -32,7 +33,7 @@ const run = (strategy: Strategy, request: Request, response: Response): Promise<
     const answer = (error: unknown, identity?: Identity | false | null, info?: unknown): void => {
       if (error !== null && error !== undefined) reject(error);
       else if (identity) resolve(identity);
-      else reject(refusal(info));
+      else reject(invalidToken(info));
     };
     const handle = passport.authenticate(Object.create(strategy) as Strategy, { session: false }, answer) as (
       request: Request,
@@ -41,9 +42,3 @@ const run = (strategy: Strategy, request: Request, response: Response): Promise<
     ) => void;
     handle(request, response, reject);
   });
-
-const refusal = (info: unknown): DomainError =>
-  new DomainError(
-    'invalid_token',
-    info instanceof Error && info.name === 'TokenExpiredError' ? 'Token has expired' : 'Invalid token',
-  );

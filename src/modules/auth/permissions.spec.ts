@@ -41,7 +41,7 @@ describe('scopes', () => {
     [['read'], 'HEAD', false, 'allowed'],
     [['read'], 'POST', false, 'insufficient_scope'],
     [['read'], 'POST', true, 'insufficient_scope'],
-    [['write'], 'GET', false, 'insufficient_scope'],
+    [['write'], 'GET', false, 'allowed'],
     [['write'], 'PATCH', false, 'allowed'],
     [['agent'], 'GET', false, 'insufficient_scope'],
     [['agent'], 'GET', true, 'allowed'],

@@ -26,6 +26,15 @@ export function assertMayManage(identity: Identity, org_id: string): void {
     throw new DomainError('forbidden', 'Only owners and admins of the organization may do this');
 }
 
+/** May do what `assertMayManage` allows in at least one organization. */
+export function assertManagesAny(identity: Identity): void {
+  const [first] = identity.org_ids;
+  const managed = identity.org_ids.find((id) => ['owner', 'admin'].includes(identity.roles[id] ?? ''));
+  const org_id = managed ?? first;
+  if (org_id === undefined) throw new DomainError('forbidden', 'Only members of an organization may do this');
+  assertMayManage(identity, org_id);
+}
+
 /** May change who gets into the organization: members and keys. As `assertMayManage`, but a key needs scope `all`. */
 export function assertMayAdminister(identity: Identity, org_id: string): void {
   assertMayManage(identity, org_id);
@@ -49,12 +58,12 @@ export const hasScope = (identity: Identity, scope: ApiKeyScope): boolean =>
   identity.scopes.includes('all') || identity.scopes.includes(scope);
 
 /**
- * Reading needs `read`, everything else `write`; routes for agents also serve the scope `agent`.
+ * Reading needs `read` or `write`, everything else `write`; routes for agents also serve the scope `agent`.
  * @throws DomainError `insufficient_scope`.
  */
 export function assertScope(identity: Identity, method: string, agentRoute: boolean): void {
   const needed: ApiKeyScope = method === 'GET' || method === 'HEAD' ? 'read' : 'write';
-  if (hasScope(identity, needed)) return;
+  if (hasScope(identity, needed) || hasScope(identity, 'write')) return;
   if (agentRoute && hasScope(identity, 'agent')) return;
   throw insufficientScope(needed);
 }

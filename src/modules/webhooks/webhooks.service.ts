@@ -127,8 +127,7 @@ export class WebhooksService {
       {
         // On the right of an UPDATE a column is what it was: the secret that is current when the row is locked.
         previous_secret: grace > 0 ? () => 'secret' : null,
-        previous_secret_expires_at:
-          grace > 0 ? () => `now() + make_interval(secs => ${grace})` : null,
+        previous_secret_expires_at: grace > 0 ? () => `now() + make_interval(secs => ${grace})` : null,
         secret: secret.sealed,
         secret_hint: secret.hint,
         revision: () => 'revision + 1',

@@ -3,12 +3,12 @@ import { isUUID } from 'class-validator';
 import { type Request } from 'express';
 import { Strategy } from 'passport-jwt';
 import { DataSource } from 'typeorm';
-import { ResolvedSettings } from '../../config/settings.js';
-import { DomainError } from '../../errors/domain-error.js';
-import { type MemberRole } from '../organizations/membership.entity.js';
-import { type Identity } from './identity.js';
-import { bearerToken } from './presented-credential.js';
-import { AUDIENCE, ISSUER, type TokenClaims } from './tokens.js';
+import { ResolvedSettings } from '../../../config/settings.js';
+import { DomainError } from '../../../errors/domain-error.js';
+import { type MemberRole } from '../../organizations/membership.entity.js';
+import { type Identity } from '../identity.js';
+import { bearerToken } from '../presented-credential.js';
+import { AUDIENCE, invalidToken, ISSUER, type TokenClaims } from './tokens.js';
 
 interface MembershipRow {
   name: string;
@@ -49,7 +49,7 @@ export class JwtStrategy extends Strategy {
     if (claims.type !== 'access') throw new DomainError('invalid_token', 'Not an access token');
     const rows = isUUID(claims.sub) ? await this.db.query<MembershipRow[]>(FIND_USER, [claims.sub]) : [];
     const [user] = rows;
-    if (user === undefined) throw new DomainError('invalid_token', 'Invalid token');
+    if (user === undefined) throw invalidToken();
     const roles = Object.fromEntries(
       rows.flatMap((row) => (row.org_id === null ? [] : [[row.org_id, row.role] as const])),
     );

@@ -1,12 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import { Strategy } from 'passport-custom';
 import { DataSource } from 'typeorm';
-import { DomainError } from '../../errors/domain-error.js';
+import { DomainError } from '../../../errors/domain-error.js';
 import { hashApiKey, isApiKey } from './api-key-format.js';
-import { type ApiKeyScope } from './api-key.entity.js';
-import { type Identity } from './identity.js';
+import { type ApiKeyScope } from '../api-key.entity.js';
+import { type Identity } from '../identity.js';
 import { KeyUsage } from './key-usage.js';
-import { presentedApiKey } from './presented-credential.js';
+import { presentedApiKey } from '../presented-credential.js';
 
 interface KeyRow {
   id: string;

@@ -1,0 +1,14 @@
+import { Module } from '@nestjs/common';
+import { TypeOrmModule } from '@nestjs/typeorm';
+import { RepositoriesController } from './repositories.controller.js';
+import { Repositories } from './repositories.service.js';
+import { RepositoryPaths } from './repository-paths.js';
+import { CodeRepository } from './repository.entity.js';
+
+@Module({
+  imports: [TypeOrmModule.forFeature([CodeRepository])],
+  controllers: [RepositoriesController],
+  providers: [Repositories, RepositoryPaths],
+  exports: [Repositories],
+})
+export class RepositoriesModule {}
