@@ -67,11 +67,18 @@ module.exports = {
       },
     },
     {
-      name: 'dispatch-and-receive-meet-in-the-database-only',
+      name: 'webhooks-know-deliveries-and-tasks',
       comment: 'A delivery reaches a dispatcher by NOTIFY: they may run in different processes.',
       severity: 'error',
-      from: { path: '^src/modules/(webhooks|deliveries)/', pathNot: '\\.spec\\.ts$' },
+      from: { path: '^src/modules/webhooks/', pathNot: '\\.spec\\.ts$' },
       to: { path: not('dispatch', 'notifications', 'github', 'mcp'), dependencyTypesNot: ['type-only'] },
+    },
+    {
+      name: 'deliveries-ask-dispatch-and-no-further',
+      comment: 'explain tells of the run that followed; nothing in a delivery starts one.',
+      severity: 'error',
+      from: { path: '^src/modules/deliveries/', pathNot: '\\.spec\\.ts$' },
+      to: { path: not('webhooks', 'notifications', 'github', 'mcp'), dependencyTypesNot: ['type-only'] },
     },
     {
       name: 'only-the-front-of-a-module',

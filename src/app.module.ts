@@ -14,6 +14,7 @@ import { RepositoriesModule } from './modules/repositories/repositories.module.j
 import { TeamsModule } from './modules/teams/teams.module.js';
 import { TasksModule } from './modules/tasks/tasks.module.js';
 import { WebhooksModule } from './modules/webhooks/webhooks.module.js';
+import { HealthModule } from './modules/health/health.module.js';
 import { SecretsModule } from './secrets/secrets.module.js';
 
 /** The whole service. Reading this list is reading the architecture. */
@@ -37,6 +38,7 @@ export class AppModule {
         RepositoriesModule,
         TasksModule,
         WebhooksModule,
+        HealthModule,
       ],
     };
   }

@@ -4,6 +4,7 @@ import { json, type NextFunction, type Request, type Response } from 'express';
 import helmet from 'helmet';
 import { type Logger } from 'pino';
 import { ResolvedSettings } from './config/settings.js';
+import { VERSION } from './config/version.js';
 import { PageInterceptor } from './http/pagination.js';
 import { ProblemFilter } from './http/problem.filter.js';
 import { requestHeaders, withoutTrailingSlash } from './http/request-headers.middleware.js';
@@ -62,7 +63,7 @@ export function openApiDocument(app: NestExpressApplication): OpenAPIObject {
     new DocumentBuilder()
       .setTitle('Entourage')
       .setDescription(description)
-      .setVersion('0.1.0')
+      .setVersion(VERSION)
       .addBearerAuth({ type: 'http', scheme: 'bearer', bearerFormat: 'JWT' }, 'bearer')
       .addApiKey({ type: 'apiKey', in: 'header', name: 'X-API-Key' }, 'api-key')
       .addSecurityRequirements('bearer')
