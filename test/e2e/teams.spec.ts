@@ -1,4 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { once } from 'node:events';
+import pg from 'pg';
+import { readTeams, TASKS_CHANNEL } from '../../src/database/channels.js';
 import { Agent } from '../../src/modules/agents/agent.entity.js';
 import { Agents } from '../../src/modules/agents/agents.service.js';
 import { Team } from '../../src/modules/teams/team.entity.js';
@@ -213,6 +216,26 @@ describe('teams and agents', () => {
       expect((await patch(agent.id, { status: 'paused' }).expect(200)).body.status).toBe('paused');
       expect((await patch(agent.id, { status: 'idle' }).expect(200)).body.status).toBe('idle');
       await patch(agent.id, { status: 'working' }).expect(422);
+    });
+
+    it('tell the dispatchers when they may have work', async () => {
+      const client = new pg.Client({ connectionString: service.settings.DATABASE_URL });
+      await client.connect();
+      try {
+        await client.query(`LISTEN ${TASKS_CHANNEL}`);
+        const heard = async (work: () => Promise<unknown>): Promise<unknown> => {
+          const next = once(client, 'notification') as Promise<[pg.Notification]>;
+          await work();
+          return readTeams((await next)[0].payload ?? '');
+        };
+        const team = [workspace.team.id];
+        expect(await heard(() => create({ name: 'heard' }))).toEqual(team);
+        const agent = await fresh();
+        await patch(agent.id, { status: 'paused' }).expect(200);
+        expect(await heard(() => patch(agent.id, { status: 'idle' }))).toEqual(team);
+      } finally {
+        await client.end();
+      }
     });
 
     it('at work are paused but not called idle', async () => {
