@@ -25,7 +25,7 @@ describe('notifications of changed tasks', () => {
   beforeAll(async () => {
     database = await createTestDatabase();
     db = await connectTo(database.url);
-    new TaskNotifySubscriber(db);
+    expect(db.subscribers).toContain(new TaskNotifySubscriber(db));
     ({ team } = await makeWorkspace(db));
     listener = new pg.Client({ connectionString: database.url });
     await listener.connect();
@@ -119,13 +119,7 @@ describe('notifications of changed tasks', () => {
   it('survives orIgnore on a duplicate, which comes without an id', async () => {
     const task = await makeTask(db, team);
     await notified();
-    await db
-      .createQueryBuilder()
-      .insert()
-      .into(Task)
-      .values({ ...task })
-      .orIgnore()
-      .execute();
+    await db.createQueryBuilder().insert().into(Task).values(Object.assign({}, task)).orIgnore().execute();
     expect(await notified()).toEqual([teams(team.id)]);
   });
 

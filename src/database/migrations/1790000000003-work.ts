@@ -130,6 +130,7 @@ export class Work1790000000003 implements MigrationInterface {
       draft boolean NOT NULL DEFAULT false,
       source_updated_at timestamptz,
       body_sha256 text,
+      early_text jsonb,
       edited_after_start boolean NOT NULL DEFAULT false,
       created_at timestamptz NOT NULL DEFAULT now(),
       updated_at timestamptz NOT NULL DEFAULT now(),

@@ -54,6 +54,7 @@ export class TaskSource {
   @Column('text', { default: 'open' })
   state: 'open' | 'closed' | 'deleted' | 'transferred';
 
+  /** GitHub's reason of `closed`, or `merged`; of `transferred`, the key it has now. */
   @Column('text', { nullable: true })
   state_reason: string | null;
 
@@ -64,9 +65,13 @@ export class TaskSource {
   @Column('timestamptz', { nullable: true })
   source_updated_at: Date | null;
 
-  /** SHA-256 of the body the last started run was given. */
+  /** SHA-256 of title and body as last seen: what differs from it was edited. */
   @Column('text', { nullable: true })
   body_sha256: string | null;
+
+  /** Title and body as an event showed them that came before `opened`: used when they are the newer ones. */
+  @Column('jsonb', { nullable: true })
+  early_text: { title: string; body: string } | null;
 
   /** Title or body changed after work had started on them. */
   @Column('boolean', { default: false })

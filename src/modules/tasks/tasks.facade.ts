@@ -1,5 +1,6 @@
 /** What other modules use of this one, besides its entities. */
 export { recordEvent, recordEvents, type NewTaskEvent } from './record-event.js';
+export { TaskIntake } from './task-intake.js';
 export { TRANSITIONS, canTransition, isFinished } from './task-states.js';
 export {
   inTransaction,

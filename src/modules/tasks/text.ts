@@ -4,7 +4,7 @@ export const storable = (text: string): string => text.replaceAll('\0', '').toWe
 /** At most `length` characters (code points, as PostgreSQL counts them); what was longer ends with `…`. */
 export function shorten(text: string, length: number): string {
   if (text.length <= length) return text;
-  const characters = [...text];
+  const characters = Array.from(text);
   return characters.length <= length ? text : `${characters.slice(0, length - 1).join('')}…`;
 }
 

@@ -1,0 +1,72 @@
+import { type QueryRunner } from 'typeorm';
+import { markTeamsChanged } from '../../database/notify-on-commit.js';
+import { prepared, type PreparedStatement } from '../../database/prepared.js';
+import { type TaskEventMetadata } from './task-event.entity.js';
+import { type Task } from './task.entity.js';
+import { branchSlug } from './text.js';
+import { toJson } from './record-event.js';
+
+export type NewTask = Pick<
+  Task,
+  | 'org_id'
+  | 'team_id'
+  | 'title'
+  | 'description'
+  | 'status'
+  | 'priority'
+  | 'dri_id'
+  | 'assignee_id'
+  | 'auto_assign'
+  | 'auto_assign_role'
+  | 'hold_reason'
+  | 'repo_ids'
+  | 'tags'
+  | 'correlation_id'
+> & {
+  /** Key of the source that becomes this task's. */
+  source_key?: string;
+  /** Its first events, in order. */
+  events: { type: string; data: Record<string, unknown>; metadata: TaskEventMetadata }[];
+};
+
+/** Tasks, their sources' link and their events in one statement, however many there are. */
+const INSERT: PreparedStatement = {
+  name: 'insert-tasks',
+  text: `
+  WITH new AS MATERIALIZED (
+    SELECT nextval(pg_get_serial_sequence('tasks', 'id')) AS id, t.*
+    FROM ROWS FROM (json_to_recordset($1) AS (org_id uuid, team_id uuid, title text, description text,
+      status text, priority task_priority, dri_id uuid, assignee_id uuid, auto_assign boolean,
+      auto_assign_role text, hold_reason text, repo_ids uuid[], tags text[], slug text, correlation_id uuid,
+      source_key text, events jsonb)) WITH ORDINALITY t
+  ), task AS (
+    INSERT INTO tasks (id, org_id, team_id, title, description, status, priority, dri_id, assignee_id,
+      auto_assign, auto_assign_role, hold_reason, repo_ids, tags, branch, correlation_id)
+    SELECT id, org_id, team_id, title, description, status, priority, dri_id, assignee_id, auto_assign,
+      auto_assign_role, hold_reason, repo_ids, tags, 'task-' || id || '-' || slug, correlation_id
+    FROM new
+  ), source AS (
+    UPDATE task_sources s SET task_id = new.id
+    FROM new WHERE s.org_id = new.org_id AND s.key = new.source_key
+  ), event AS (
+    INSERT INTO task_events (org_id, task_id, type, data, metadata)
+    SELECT new.org_id, new.id, e.type, e.data, e.metadata
+    FROM new, ROWS FROM (jsonb_to_recordset(new.events) AS (type text, data jsonb, metadata jsonb))
+      WITH ORDINALITY e
+    ORDER BY new.ordinality, e.ordinality
+  )
+  SELECT id FROM new ORDER BY ordinality`,
+};
+
+/** @returns the new tasks' ids, in the order given. */
+export async function insertTasks(runner: QueryRunner, tasks: NewTask[]): Promise<number[]> {
+  if (tasks.length === 0) return [];
+  const rows = await prepared<{ id: number }>(runner, INSERT, [
+    toJson(tasks.map((task) => Object.assign({ slug: branchSlug(task.title) }, task))),
+  ]);
+  markTeamsChanged(
+    runner,
+    tasks.map((task) => task.team_id),
+  );
+  return rows.map((row) => row.id);
+}
