@@ -16,7 +16,7 @@ describe('API keys', () => {
     workspace = await makeWorkspace(service.db);
     const user = await makeUser(service.db);
     await makeMembership(service.db, workspace.org.id, user.id, 'owner');
-    owner = asUser(service, user);
+    owner = asUser(user);
     path = `/api/v1/auth/orgs/${workspace.org.id}/api-keys`;
   });
   afterAll(() => service.close());
@@ -143,6 +143,6 @@ describe('API keys', () => {
     ]);
     const member = await makeUser(service.db);
     await makeMembership(service.db, org, member.id, 'member');
-    expect(await newKey(asUser(service, member))).toBe('403 forbidden');
+    expect(await newKey(asUser(member))).toBe('403 forbidden');
   });
 });

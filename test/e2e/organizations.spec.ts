@@ -13,7 +13,7 @@ describe('organizations', () => {
   });
   afterAll(() => service.close());
 
-  const as = (user: User) => asUser(service, user);
+  const as = (user: User) => asUser(user);
   const codeOf = (answer: { text: string }) => (JSON.parse(answer.text) as { code: string }).code;
 
   it('belong to who makes them', async () => {

@@ -185,7 +185,7 @@ describe('repositories', () => {
     const member = await makeUser(service.db);
     await makeMembership(service.db, workspace.org.id, member.id, 'member');
     const stranger = await makeUser(service.db);
-    for (const headers of [withKey(own.key), asUser(service, member), asUser(service, stranger)]) {
+    for (const headers of [withKey(own.key), asUser(member), asUser(stranger)]) {
       await service.http.get('/api/v1/repos/scan').set(headers).expect(403);
       await service.http.post('/api/v1/repos/validate').set(headers).send({ local_path: 'x' }).expect(403);
     }

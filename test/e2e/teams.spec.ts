@@ -92,7 +92,7 @@ describe('teams and agents', () => {
         await makeMembership(service.db, workspace.org.id, user.id, role);
         await service.http
           .post(`/api/v1/orgs/${workspace.org.id}/teams`)
-          .set(asUser(service, user))
+          .set(asUser(user))
           .send({ name: role, slug: role })
           .expect(status);
       }
@@ -267,8 +267,8 @@ describe('teams and agents', () => {
       const member = await makeUser(service.db);
       await makeMembership(service.db, workspace.org.id, member.id, 'member');
       const path = `/api/v1/agents/${agent.id}`;
-      await service.http.patch(path).set(asUser(service, member)).send({ name: 'x' }).expect(403);
-      await service.http.get(path).set(asUser(service, member)).expect(200);
+      await service.http.patch(path).set(asUser(member)).send({ name: 'x' }).expect(403);
+      await service.http.get(path).set(asUser(member)).expect(200);
       const own = await makeApiKey(service.db, workspace.org.id, ['all'], { agent_id: agent.id });
       await service.http.patch(path).set(withKey(own.key)).send({ name: 'x' }).expect(403);
     });

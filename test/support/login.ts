@@ -1,10 +1,9 @@
 import { JwtService } from '@nestjs/jwt';
-import { ResolvedSettings } from '../../src/config/settings.js';
-import { type TestService } from './service.js';
+import { TEST_SETTINGS } from './service.js';
 
 /** Headers of a user who has logged in, without the cost of the password. */
-export const asUser = (service: TestService, user: { id: string }): Record<string, string> => {
-  const token = new JwtService({ secret: service.app.get(ResolvedSettings).ENTOURAGE_JWT_SECRET }).sign(
+export const asUser = (user: { id: string }): Record<string, string> => {
+  const token = new JwtService({ secret: TEST_SETTINGS.ENTOURAGE_JWT_SECRET }).sign(
     { type: 'access' },
     { subject: user.id, issuer: 'entourage', audience: 'entourage-api', expiresIn: 3600 },
   );

@@ -1,0 +1,150 @@
+import { zstdCompressSync } from 'node:zlib';
+import { type DataSource } from 'typeorm';
+import { newId, idTime } from '../../src/database/new-id.js';
+import { Delivery } from '../../src/modules/deliveries/delivery.entity.js';
+import { DeliveryKey } from '../../src/modules/deliveries/delivery-key.entity.js';
+import { DeliveryPartitions } from '../../src/modules/deliveries/delivery-partitions.js';
+import { AgentRun } from '../../src/modules/dispatch/agent-run.entity.js';
+import { CodeRepository } from '../../src/modules/repositories/repository.entity.js';
+import { Message } from '../../src/modules/tasks/message.entity.js';
+import { TaskEvent } from '../../src/modules/tasks/task-event.entity.js';
+import { Webhook } from '../../src/modules/webhooks/webhook.entity.js';
+import { makeAgent, makeApiKey, makeMembership, makeOrganization, makeTeam, makeUser } from './accounts.js';
+import { makeTask } from './tasks.js';
+
+/** Every name, text and secret of a tenant holds this, so that it is known wherever it turns up. */
+export const MARK = 'victim-7f3a';
+
+/** In everything of its team. */
+export const MARK_OF_TEAM = `${MARK} of-team`;
+
+/** Numbers of their own, which no other row of a test has. */
+const TASK_ID = 990_000_001;
+const MESSAGE_ID = 990_000_002;
+
+export type Tenant = Awaited<ReturnType<typeof makeTenant>>;
+
+/** An organization with one of everything, and the ids of all by the names that parameters have. */
+export async function makeTenant(db: DataSource, mark: string, offset = 0) {
+  const ofTeamMark = `${mark} of-team`;
+  const org = await makeOrganization(db, { name: `${mark} org`, slug: `org-${mark}` });
+  const owner = await makeUser(db, { name: `${mark} owner`, email: `owner@${mark}.example.com` });
+  await makeMembership(db, org.id, owner.id, 'owner');
+  const member = await makeUser(db, { name: `${mark} member`, email: `member@${mark}.example.com` });
+  await makeMembership(db, org.id, member.id, 'member');
+  const key = await makeApiKey(db, org.id, ['all'], { name: `${mark} key` });
+  const team = await makeTeam(db, org.id, { name: `${ofTeamMark} team`, slug: `team-${mark}` });
+  const agent = await makeAgent(db, team, {
+    name: `${ofTeamMark} agent`,
+    config: { note: ofTeamMark },
+    status: 'working',
+  });
+  const agentKey = await makeApiKey(db, org.id, ['all'], {
+    agent_id: agent.id,
+    name: `${ofTeamMark} agent key`,
+  });
+  const ofTeam = { org_id: org.id, team_id: team.id };
+  const repository = await db.getRepository(CodeRepository).save({
+    id: newId(),
+    ...ofTeam,
+    name: `${ofTeamMark} repository`,
+    local_path: `/srv/${mark}`,
+  });
+  const webhook = await db.getRepository(Webhook).save({
+    id: newId(),
+    ...ofTeam,
+    name: `${ofTeamMark} webhook`,
+    secret: Buffer.from(mark),
+    secret_hint: mark.slice(-4),
+    events: ['issues.opened'],
+  });
+  const correlation_id = newId();
+  const task = await makeTask(db, team, {
+    id: TASK_ID + offset,
+    title: `${ofTeamMark} task`,
+    description: ofTeamMark,
+    status: 'in_progress',
+    assignee_id: agent.id,
+    correlation_id,
+    tags: [ofTeamMark],
+  });
+  const message_id = MESSAGE_ID + offset;
+  await db.getRepository(Message).save({
+    id: message_id,
+    ...ofTeam,
+    sender_id: owner.id,
+    sender_type: 'user',
+    actor: { type: 'user', id: owner.id },
+    recipient_id: agent.id,
+    recipient_type: 'agent',
+    task_id: task.id,
+    content: `${ofTeamMark} message`,
+  });
+  await db.getRepository(TaskEvent).insert({
+    org_id: org.id,
+    task_id: task.id,
+    type: 'task.created',
+    data: { title: ofTeamMark },
+    metadata: { actor: { type: 'user', id: owner.id }, correlation_id },
+  } as object);
+  const run = await db.getRepository(AgentRun).save({
+    id: newId(),
+    ...ofTeam,
+    task_id: task.id,
+    agent_id: agent.id,
+    attempt: 1,
+    status: 'running',
+    runtime: 'pull',
+    fencing_token: 1 + offset,
+    lease_expires_at: new Date(Date.now() + 3_600_000),
+    heartbeat_at: new Date(),
+    prompt: ofTeamMark,
+    correlation_id,
+  });
+  const delivery_id = newId();
+  const created_at = idTime(delivery_id)!;
+  await new DeliveryPartitions(db).ensure(created_at, 1);
+  const body_sha256 = Buffer.alloc(32, 1);
+  await db.getRepository(Delivery).insert({
+    id: delivery_id,
+    created_at,
+    webhook_id: webhook.id,
+    org_id: org.id,
+    guid: `${mark}-guid`,
+    event_type: 'issues.opened',
+    status: 'processed',
+    payload_summary: { title: ofTeamMark },
+    actions: [ofTeamMark],
+    task_id: task.id,
+    body: zstdCompressSync(Buffer.from('{}')),
+    body_size: 2,
+    body_sha256,
+    correlation_id,
+  } as object);
+  await db.getRepository(DeliveryKey).insert({
+    webhook_id: webhook.id,
+    guid: `${mark}-guid`,
+    body_sha256,
+    delivery_id,
+    created_at,
+  });
+  return {
+    owner,
+    key: key.key,
+    agentKey: agentKey.key,
+    ids: {
+      org_id: org.id,
+      user_id: member.id,
+      key_id: key.row.id,
+      team_id: team.id,
+      agent_id: agent.id,
+      repo_id: repository.id,
+      webhook_id: webhook.id,
+      delivery_id,
+      task_id: task.id,
+      message_id,
+      run_id: run.id,
+    } as Record<string, string | number>,
+    email: member.email,
+  };
+}
