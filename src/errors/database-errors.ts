@@ -42,6 +42,12 @@ export function isDatabaseUnavailable(error: unknown): boolean {
   return UNAVAILABLE_MESSAGES.test(fault.message);
 }
 
+/** Whether a text held what PostgreSQL cannot keep: U+0000, or in JSON an unpaired surrogate. */
+export function isUnstorableText(error: unknown): boolean {
+  const code = databaseFault(error)?.code;
+  return code === '22021' || code === '22P05';
+}
+
 /** Whether the error is a violation of the named unique constraint or index. */
 export function violatesUnique(error: unknown, constraint: string): boolean {
   const fault = databaseFault(error);

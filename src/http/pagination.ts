@@ -1,4 +1,5 @@
 import { type CallHandler, type ExecutionContext, Injectable, type NestInterceptor } from '@nestjs/common';
+import { ApiPropertyOptional } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
 import { IsInt, IsOptional, IsString, Max, Min } from 'class-validator';
 import { type Request, type Response } from 'express';
@@ -9,6 +10,7 @@ export const MAX_PAGE = 500;
 
 /** Query of every list: how many rows (1 to 500) and, from the `Link` header of the page before, where to go on. */
 export class PageQuery {
+  @ApiPropertyOptional({ type: Number, minimum: 1, maximum: MAX_PAGE, description: 'Rows of a page' })
   @IsOptional()
   @Type(() => Number)
   @IsInt()
@@ -16,6 +18,7 @@ export class PageQuery {
   @Max(MAX_PAGE)
   limit?: number;
 
+  @ApiPropertyOptional({ type: String, description: 'Of the `Link` header of the page before' })
   @IsOptional()
   @IsString()
   cursor?: string;

@@ -4,7 +4,7 @@ import { type Request, type Response } from 'express';
 import { STATUS_CODES } from 'node:http';
 import { DomainError } from '../errors/domain-error.js';
 import { ERROR_CODES, type ErrorCode } from '../errors/error-codes.js';
-import { isDatabaseUnavailable } from '../errors/database-errors.js';
+import { isDatabaseUnavailable, isUnstorableText } from '../errors/database-errors.js';
 import { allowedMethods } from './allowed-methods.js';
 import { requestContext } from './request-context.js';
 
@@ -79,6 +79,11 @@ export class ProblemFilter implements ExceptionFilter {
       return new DomainError('service_unavailable', 'The database is not available; try again soon', {
         headers: { 'Retry-After': '2' },
       });
+    if (isUnstorableText(error))
+      return new DomainError(
+        'validation_failed',
+        'The request holds a null character or an unpaired surrogate, which cannot be stored',
+      );
     return fromBodyParser(error) ?? new DomainError('internal_error', 'Internal Server Error');
   }
 }

@@ -77,6 +77,21 @@ describe('organizations', () => {
     expect(names).toEqual(['Alder', 'Birch', 'Birch', 'Cedar']);
   });
 
+  it('are listed from a cursor of ours only', async () => {
+    const user = await makeUser(service.db);
+    const list = (position: unknown) => {
+      const cursor = Buffer.from(JSON.stringify(position)).toString('base64url');
+      return service.http.get(`/api/v1/orgs?cursor=${cursor}`).set(as(user));
+    };
+    await list(['A']).expect(400);
+    await list(['A', 'not-a-uuid']).expect(400);
+    await list([{}, user.id]).expect(400);
+    await list(['null \0', user.id]).expect(422);
+    await list(["'; DROP TABLE users --", user.id]).expect(200);
+    await service.http.get('/api/v1/orgs?limit=0').set(as(user)).expect(422);
+    await service.http.get('/api/v1/orgs?limit=501').set(as(user)).expect(422);
+  });
+
   it('are not made with a key; a key sees its own', async () => {
     const org = await makeOrganization(service.db);
     const { key } = await makeApiKey(service.db, org.id);

@@ -2,10 +2,12 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { once } from 'node:events';
 import pg from 'pg';
 import { readTeams, TASKS_CHANNEL } from '../../src/database/channels.js';
+import { newId } from '../../src/database/new-id.js';
 import { Agent } from '../../src/modules/agents/agent.entity.js';
 import { Agents } from '../../src/modules/agents/agents.service.js';
 import { Team } from '../../src/modules/teams/team.entity.js';
 import { makeAgent, makeApiKey, makeMembership, makeUser, makeWorkspace } from '../factories/accounts.js';
+import { makeTask } from '../factories/tasks.js';
 import { asUser, withKey } from '../support/login.js';
 import { startTestService, type TestService } from '../support/service.js';
 
@@ -107,6 +109,17 @@ describe('teams and agents', () => {
       (await create({ name: `fresh ${++number}`, ...values }).expect(201)).body as Record<string, unknown> & {
         id: string;
       };
+
+    /** A run of the agent as a dispatcher leaves it. */
+    const startRun = async (agent_id: string): Promise<void> => {
+      const task = await makeTask(service.db, workspace.team);
+      await service.db.query(
+        `INSERT INTO agent_runs (id, org_id, team_id, task_id, agent_id, attempt, status, runtime, fencing_token,
+           lease_expires_at, heartbeat_at, correlation_id)
+         VALUES ($1, $2, $3, $4, $5, 1, 'running', 'pull', 1, now() + interval '1 hour', now(), $1)`,
+        [newId(), workspace.org.id, workspace.team.id, task.id, agent_id],
+      );
+    };
 
     it('are engineers that wait for work, unless it is said otherwise', async () => {
       expect(await fresh()).toEqual({
@@ -243,16 +256,7 @@ describe('teams and agents', () => {
       await service.db.getRepository(Agent).update(agent.id, { status: 'working' });
       expect(codeOf(await patch(agent.id, { status: 'idle' }).expect(409))).toBe('conflict');
       await patch(agent.id, { status: 'paused' }).expect(200);
-      const task = await service.db.query<{ id: number }[]>(
-        `INSERT INTO tasks (org_id, team_id, title, branch, correlation_id) VALUES ($1, $2, 't', 'b', gen_random_uuid()) RETURNING id`,
-        [workspace.org.id, workspace.team.id],
-      );
-      await service.db.query(
-        `INSERT INTO agent_runs (id, org_id, team_id, task_id, agent_id, attempt, status, runtime, fencing_token,
-           lease_expires_at, heartbeat_at, correlation_id)
-         VALUES (gen_random_uuid(), $1, $2, $3, $4, 1, 'running', 'pull', 1, now() + interval '1 hour', now(), gen_random_uuid())`,
-        [workspace.org.id, workspace.team.id, task[0]!.id, agent.id],
-      );
+      await startRun(agent.id);
       expect((await patch(agent.id, { status: 'idle' }).expect(200)).body.status).toBe('working');
       await patch(agent.id, { status: 'paused' }).expect(200);
       await service.db.query(
@@ -260,6 +264,28 @@ describe('teams and agents', () => {
         [agent.id],
       );
       expect((await patch(agent.id, { status: 'idle' }).expect(200)).body.status).toBe('idle');
+    });
+
+    it('taken off their pause while their run ends are never left at work without one', async () => {
+      for (let round = 0; round < 10; round++) {
+        const agent = await fresh();
+        await startRun(agent.id);
+        await service.db.getRepository(Agent).update(agent.id, { status: 'paused' });
+        await Promise.all([
+          patch(agent.id, { status: 'idle' }).expect(200),
+          service.db.transaction(async (manager) => {
+            await manager.query(
+              `UPDATE agent_runs SET status = 'succeeded', finished_at = now() WHERE agent_id = $1`,
+              [agent.id],
+            );
+            await manager.query(`UPDATE agents SET status = 'idle' WHERE id = $1 AND status = 'working'`, [
+              agent.id,
+            ]);
+          }),
+        ]);
+        const { status } = await service.db.getRepository(Agent).findOneByOrFail({ id: agent.id });
+        expect(status).toBe('idle');
+      }
     });
 
     it('are changed by owners, admins and keys, not by members and not by agents', async () => {

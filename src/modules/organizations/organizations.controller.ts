@@ -1,5 +1,5 @@
 import { Body, Controller, Delete, Get, Param, Patch, Post, Query } from '@nestjs/common';
-import { ApiTags } from '@nestjs/swagger';
+import { ApiOkResponse, ApiTags } from '@nestjs/swagger';
 import { DELETED, Deleted } from '../../http/deleted.js';
 import { type Page, PageQuery } from '../../http/pagination.js';
 import { UuidPipe } from '../../http/validation.js';
@@ -34,11 +34,13 @@ export class OrganizationsController {
 
   /** The caller's organizations. */
   @Get()
+  @ApiOkResponse({ type: [OrganizationDto] })
   list(@CurrentIdentity() identity: Identity, @Query() query: PageQuery): Promise<Page<OrganizationDto>> {
     return this.organizations.list(identity, query);
   }
 
   @Get(':org_id/members')
+  @ApiOkResponse({ type: [MemberDto] })
   listMembers(
     @CurrentIdentity() identity: Identity,
     @Param('org_id', UuidPipe) org_id: string,

@@ -1,5 +1,5 @@
 import { Body, Controller, Get, Param, Post, Query } from '@nestjs/common';
-import { ApiTags } from '@nestjs/swagger';
+import { ApiOkResponse, ApiTags } from '@nestjs/swagger';
 import { type Page, PageQuery } from '../../http/pagination.js';
 import { UuidPipe } from '../../http/validation.js';
 import { AgentDto, CreateAgentDto } from '../agents/agents.dto.js';
@@ -31,6 +31,7 @@ export class TeamsController {
   }
 
   @Get('orgs/:org_id/teams')
+  @ApiOkResponse({ type: [TeamDto] })
   list(
     @CurrentIdentity() identity: Identity,
     @Param('org_id', UuidPipe) org_id: string,
@@ -60,6 +61,7 @@ export class TeamsController {
 
   @AgentRoute()
   @Get('teams/:team_id/agents')
+  @ApiOkResponse({ type: [AgentDto] })
   async listAgents(
     @CurrentIdentity() identity: Identity,
     @Param('team_id', UuidPipe) team_id: string,
@@ -81,6 +83,7 @@ export class TeamsController {
 
   @AgentRoute()
   @Get('teams/:team_id/repos')
+  @ApiOkResponse({ type: [RepositoryDto] })
   async listRepositories(
     @CurrentIdentity() identity: Identity,
     @Param('team_id', UuidPipe) team_id: string,

@@ -1,5 +1,5 @@
 import { Body, Controller, Delete, Get, Param, Post, Query } from '@nestjs/common';
-import { ApiTags } from '@nestjs/swagger';
+import { ApiOkResponse, ApiTags } from '@nestjs/swagger';
 import { DELETED, Deleted } from '../../../http/deleted.js';
 import { type Page, PageQuery } from '../../../http/pagination.js';
 import { UuidPipe } from '../../../http/validation.js';
@@ -24,6 +24,7 @@ export class ApiKeysController {
   }
 
   @Get('orgs/:org_id/api-keys')
+  @ApiOkResponse({ type: [ApiKeyDto] })
   list(
     @CurrentIdentity() identity: Identity,
     @Param('org_id', UuidPipe) org_id: string,
