@@ -1,7 +1,6 @@
 import { isUUID } from 'class-validator';
 import { type ObjectLiteral, type SelectQueryBuilder } from 'typeorm';
-import { DomainError } from '../errors/domain-error.js';
-import { decodeCursor, MAX_PAGE, Page, type PageQuery } from '../http/pagination.js';
+import { decodeCursor, invalidCursor, MAX_PAGE, Page, type PageQuery } from '../http/pagination.js';
 
 /**
  * One page of rows in the order of their names. Without a limit it is the largest page: clients written before paging
@@ -15,7 +14,7 @@ export async function pageByName<T extends ObjectLiteral & { id: string; name: s
   const after = decodeCursor(query.cursor, 2);
   if (after !== null) {
     const [name, id] = after;
-    if (!isUUID(id)) throw new DomainError('invalid_cursor', 'The cursor is not one this list has given out');
+    if (!isUUID(id)) throw invalidCursor();
     rows.andWhere(`(${rows.alias}.name, ${rows.alias}.id) > (:name, :id)`, { name: String(name), id });
   }
   const found = await rows

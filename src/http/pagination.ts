@@ -63,8 +63,11 @@ export function decodeCursor(cursor: string | undefined, length: number): (strin
   } catch {
     // falls through to the error below
   }
-  throw new DomainError('invalid_cursor', 'The cursor is not one this list has given out');
+  throw invalidCursor();
 }
+
+export const invalidCursor = (): DomainError =>
+  new DomainError('invalid_cursor', 'The cursor is not one this list has given out');
 
 /** Answers a `Page` as a bare array, its next position in a `Link` header (RFC 8288). */
 @Injectable()

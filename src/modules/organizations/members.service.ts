@@ -3,7 +3,7 @@ import { isUUID } from 'class-validator';
 import { DataSource, type EntityManager } from 'typeorm';
 import { violatesUnique } from '../../errors/database-errors.js';
 import { DomainError } from '../../errors/domain-error.js';
-import { decodeCursor, MAX_PAGE, Page, type PageQuery } from '../../http/pagination.js';
+import { decodeCursor, invalidCursor, MAX_PAGE, Page, type PageQuery } from '../../http/pagination.js';
 import { type Identity } from '../auth/identity.js';
 import { assertIsOwner, assertMayAdminister, assertNotAgent, assertReaches } from '../auth/permissions.js';
 import { Accounts } from '../auth/users/accounts.service.js';
@@ -30,8 +30,7 @@ export class Members {
     assertNotAgent(identity);
     const limit = query.limit ?? MAX_PAGE;
     const [email, user_id] = decodeCursor(query.cursor, 2) ?? [null, null];
-    if (user_id !== null && !isUUID(user_id))
-      throw new DomainError('invalid_cursor', 'The cursor is not one this list has given out');
+    if (user_id !== null && !isUUID(user_id)) throw invalidCursor();
     const rows = await this.db.query<MemberDto[]>(LIST, [org_id, email, user_id, limit + 1]);
     return Page.of(rows, limit, (row) => [row.email, row.user_id]);
   }

@@ -4,7 +4,7 @@ import { isUUID } from 'class-validator';
 import { IsNull, LessThan, Repository } from 'typeorm';
 import { newId } from '../../../database/new-id.js';
 import { DomainError } from '../../../errors/domain-error.js';
-import { decodeCursor, MAX_PAGE, Page, type PageQuery } from '../../../http/pagination.js';
+import { decodeCursor, invalidCursor, MAX_PAGE, Page, type PageQuery } from '../../../http/pagination.js';
 import { Agents } from '../../agents/agents.service.js';
 import { ApiKey } from '../api-key.entity.js';
 import { type Identity, inOrganization } from '../identity.js';
@@ -45,8 +45,7 @@ export class ApiKeys {
     assertMayManage(identity, org_id);
     const limit = query.limit ?? MAX_PAGE;
     const before = decodeCursor(query.cursor, 1)?.map(String)[0];
-    if (before !== undefined && !isUUID(before))
-      throw new DomainError('invalid_cursor', 'The cursor is not one this list has given out');
+    if (before !== undefined && !isUUID(before)) throw invalidCursor();
     const rows = await this.keys.find({
       // Ids are ordered by time (UUID version 7).
       where: { org_id, revoked_at: IsNull(), ...(before === undefined ? {} : { id: LessThan(before) }) },
