@@ -9,6 +9,7 @@ import { LoggingModule } from './logging/logging.module.js';
 import { MetricsModule } from './metrics/metrics.module.js';
 import { AgentsModule } from './modules/agents/agents.module.js';
 import { AuthModule } from './modules/auth/auth.module.js';
+import { DispatchModule } from './modules/dispatch/dispatch.module.js';
 import { OrganizationsModule } from './modules/organizations/organizations.module.js';
 import { RepositoriesModule } from './modules/repositories/repositories.module.js';
 import { TeamsModule } from './modules/teams/teams.module.js';
@@ -37,6 +38,7 @@ export class AppModule {
         AgentsModule,
         RepositoriesModule,
         TasksModule,
+        DispatchModule,
         WebhooksModule,
         HealthModule,
       ],

@@ -37,6 +37,7 @@ const TIMING: ListenerTiming = {
 interface Link {
   client: pg.Client;
   socket: Socket;
+  queue: Promise<void>;
 }
 
 /**
@@ -128,7 +129,7 @@ export class NotificationListener implements OnApplicationBootstrap, OnApplicati
       keepAliveInitialDelayMillis: 10_000,
       connectionTimeoutMillis: this.timing.deadline_ms,
     });
-    const link = { client, socket };
+    const link: Link = { client, socket, queue: Promise.resolve() };
     client.on('error', (error) => this.lost(link, error));
     client.on('end', () => this.lost(link, new Error('the server closed the connection')));
     client.on('notification', ({ channel, payload }) => {
@@ -169,8 +170,13 @@ export class NotificationListener implements OnApplicationBootstrap, OnApplicati
     }, this.timing.ping_ms).unref();
   }
 
-  /** A query that fails at its deadline: on a half-open socket it would wait for ever. */
-  private async query(link: Link, sql: string): Promise<void> {
+  /** A query, after those before it, that fails at its deadline: on a half-open socket it would wait for ever. */
+  private query(link: Link, sql: string): Promise<void> {
+    link.queue = link.queue.then(() => this.queryNow(link, sql));
+    return link.queue;
+  }
+
+  private async queryNow(link: Link, sql: string): Promise<void> {
     let deadline: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, fail) => {
       deadline = setTimeout(() => fail(new Error('no answer in time')), this.timing.deadline_ms);

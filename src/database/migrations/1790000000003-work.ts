@@ -52,6 +52,7 @@ export class Work1790000000003 implements MigrationInterface {
       cancel_reason text,
       dispatcher text,
       prompt text,
+      message_ids bigint array NOT NULL DEFAULT '{}',
       exit_code integer,
       error text,
       summary text,
@@ -142,8 +143,11 @@ export class Work1790000000003 implements MigrationInterface {
     await runner.query(
       `CREATE INDEX tasks_waiting_idx ON tasks (team_id, priority, id) WHERE status = 'todo' AND hold_reason IS NULL`,
     );
+    await runner.query(
+      `CREATE INDEX tasks_backoff_idx ON tasks (dispatch_after) WHERE status = 'todo' AND hold_reason IS NULL`,
+    );
     await runner.query(`CREATE INDEX tasks_team_idx ON tasks (team_id, id)`);
-    await runner.query(`CREATE INDEX agent_runs_team_idx ON agent_runs (team_id, started_at, id)`);
+    await runner.query(`CREATE INDEX agent_runs_team_idx ON agent_runs (team_id, id)`);
     await runner.query(`CREATE INDEX agent_runs_agent_idx ON agent_runs (agent_id, started_at)`);
     await runner.query(`CREATE UNIQUE INDEX agent_runs_task_idx ON agent_runs (task_id, attempt)`);
     await runner.query(

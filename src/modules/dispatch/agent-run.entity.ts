@@ -18,7 +18,7 @@ export type RunStatus = (typeof RUN_STATUSES)[number];
 @Index('agent_runs_lease_idx', ['lease_expires_at'], { where: 'finished_at IS NULL' })
 @Index('agent_runs_task_idx', ['task_id', 'attempt'], { unique: true })
 @Index('agent_runs_agent_idx', ['agent_id', 'started_at'])
-@Index('agent_runs_team_idx', ['team_id', 'started_at', 'id'])
+@Index('agent_runs_team_idx', ['team_id', 'id'])
 export class AgentRun {
   @PrimaryColumn('uuid', { primaryKeyConstraintName: 'agent_runs_pkey' })
   id: string;
@@ -67,8 +67,13 @@ export class AgentRun {
   @Column('text', { nullable: true })
   dispatcher: string | null;
 
+  /** What the agent was told; until the prompt is made, what the person who started the run told it. */
   @Column('text', { nullable: true })
   prompt: string | null;
+
+  /** Messages in the prompt: processed once the run has succeeded. */
+  @Column('bigint', { array: true, default: [] })
+  message_ids: number[];
 
   @Column('int', { nullable: true })
   exit_code: number | null;

@@ -103,7 +103,17 @@ const CLAIM_FOR_ANY_AGENT = claim(ANY_AGENT, ALLOWED);
 const CLAIM_FOR_AGENT = claim(ONE_AGENT, ALLOWED);
 const CLAIM_TASK_FOR_AGENT = claim(ONE_AGENT, ONE_TASK);
 
-/** @returns null when there is no such task or no such agent, or others are just taking them. */
+/**
+ * Claims of one team queue up behind each other, for about a millisecond each. They would be correct side by side too;
+ * but a claimer that tries a task and finds its agents just taken would hide that task from the others, and they
+ * would take less urgent ones.
+ */
+const ONE_AT_A_TIME = `SELECT pg_advisory_xact_lock(hashtext('claim'), hashtext($1))`;
+
+/**
+ * In the manager's transaction.
+ * @returns null when there is no such task or no such agent, or others are just taking them.
+ */
 export async function claimRun(manager: EntityManager, request: ClaimRequest): Promise<ClaimedRun | null> {
   const { agent_id, task_id } = request;
   const values: unknown[] = [
@@ -120,6 +130,7 @@ export async function claimRun(manager: EntityManager, request: ClaimRequest): P
       : task_id === undefined
         ? [CLAIM_FOR_AGENT, [agent_id]]
         : [CLAIM_TASK_FOR_AGENT, [agent_id, task_id]];
+  await manager.query(ONE_AT_A_TIME, [request.team_id]);
   const rows = await manager.query<ClaimedRun[]>(sql, [...values, ...extra]);
   return rows[0] ?? null;
 }

@@ -39,6 +39,7 @@ export type TaskPriority = (typeof TASK_PRIORITIES)[number];
 @Index('tasks_waiting_idx', ['team_id', 'priority', 'id'], {
   where: `status = 'todo' AND hold_reason IS NULL`,
 })
+@Index('tasks_backoff_idx', ['dispatch_after'], { where: `status = 'todo' AND hold_reason IS NULL` })
 @Index('tasks_assigned_idx', ['assignee_id', 'priority', 'id'], { where: `status = 'todo'` })
 export class Task {
   @PrimaryGeneratedColumn('identity', {

@@ -1,0 +1,39 @@
+import { Module } from '@nestjs/common';
+import { TypeOrmModule } from '@nestjs/typeorm';
+import { Commands, loadCommands } from '../../config/commands.js';
+import { ResolvedSettings } from '../../config/settings.js';
+import { AgentsModule } from '../agents/agents.module.js';
+import { TasksModule } from '../tasks/tasks.module.js';
+import { TeamsModule } from '../teams/teams.module.js';
+import { AgentRun } from './agent-run.entity.js';
+import { AgentRunsController } from './agent-runs.controller.js';
+import { DispatchStatus } from './dispatch-status.js';
+import { Dispatcher } from './dispatcher.js';
+import { PullWork } from './pull-work.js';
+import { RunLifecycle } from './run-lifecycle.js';
+import { Runs } from './runs.facade.js';
+import { CommandRuntime } from './runtimes/command-runtime.js';
+import { HttpRuntime } from './runtimes/http-runtime.js';
+import { StartAgent } from './start-agent.js';
+import { RunSupervisor } from './supervise-run.js';
+import { TaskReach } from './task-reach.js';
+
+@Module({
+  imports: [TypeOrmModule.forFeature([AgentRun]), AgentsModule, TasksModule, TeamsModule],
+  controllers: [AgentRunsController],
+  providers: [
+    { provide: Commands, inject: [ResolvedSettings], useFactory: loadCommands },
+    RunLifecycle,
+    CommandRuntime,
+    HttpRuntime,
+    RunSupervisor,
+    Dispatcher,
+    PullWork,
+    StartAgent,
+    DispatchStatus,
+    TaskReach,
+    Runs,
+  ],
+  exports: [Runs, DispatchStatus],
+})
+export class DispatchModule {}

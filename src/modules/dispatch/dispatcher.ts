@@ -1,0 +1,177 @@
+import {
+  Injectable,
+  Logger,
+  type BeforeApplicationShutdown,
+  type OnApplicationBootstrap,
+} from '@nestjs/common';
+import { hostname } from 'node:os';
+import { DataSource } from 'typeorm';
+import { ResolvedSettings } from '../../config/settings.js';
+import { readRuns, readTeams, RUNS_CHANNEL, TASKS_CHANNEL } from '../../database/channels.js';
+import { newId } from '../../database/new-id.js';
+import { NotificationListener } from '../../database/notification-listener.js';
+import { type ClaimedRun } from './claim-run.js';
+import { RunLifecycle } from './run-lifecycle.js';
+import { RunSupervisor } from './supervise-run.js';
+
+/** Teams that have a waiting task and an idle agent whose runtime a dispatcher starts. */
+const TEAMS_WITH_WORK = `
+  SELECT DISTINCT a.team_id FROM agents a
+  WHERE a.status = 'idle' AND a.runtime IN ('command', 'http')
+    AND EXISTS (SELECT FROM tasks t WHERE t.team_id = a.team_id AND t.status = 'todo' AND t.hold_reason IS NULL)`;
+const NEXT_BACKOFF = `
+  SELECT extract(epoch FROM min(dispatch_after) - clock_timestamp())::float8 * 1000 AS wait_ms FROM tasks
+  WHERE status = 'todo' AND hold_reason IS NULL AND dispatch_after > clock_timestamp()`;
+const MAX_TIMER_MS = 3_600_000;
+
+/**
+ * Brings waiting tasks to idle agents. Woken by NOTIFY for the teams that changed; every few seconds, on every
+ * connection of the listener and when a backoff ends it looks at all of them. Any number may run side by side: the
+ * claim decides.
+ */
+@Injectable()
+export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  readonly id = `${hostname()}:${process.pid}:${newId().slice(-12)}`;
+  private readonly logger = new Logger(Dispatcher.name);
+  private readonly teams = new Set<string>();
+  private everything = false;
+  private looking: Promise<void> | null = null;
+  private running = false;
+  private unsubscribe: (() => void)[] = [];
+  private poll: NodeJS.Timeout | undefined;
+  private sweep: NodeJS.Timeout | undefined;
+  private backoff: NodeJS.Timeout | undefined;
+  private sweeping: Promise<void> | null = null;
+
+  constructor(
+    private readonly db: DataSource,
+    private readonly settings: ResolvedSettings,
+    private readonly listener: NotificationListener,
+    private readonly lifecycle: RunLifecycle,
+    private readonly supervisor: RunSupervisor,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    if (this.settings.ENTOURAGE_ROLES.includes('dispatcher')) this.start();
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    await this.stop();
+  }
+
+  start(): void {
+    if (this.running) return;
+    this.running = true;
+    const all = (): void => this.wake('*');
+    this.unsubscribe = [
+      this.listener.subscribe(TASKS_CHANNEL, {
+        notified: (text) => this.wake(readTeams(text)),
+        connected: all,
+      }),
+      this.listener.subscribe(RUNS_CHANNEL, {
+        notified: (text) => this.heed(readRuns(text)),
+        connected: () => this.heed('*'),
+      }),
+    ];
+    this.poll = setInterval(() => {
+      this.wake('*');
+      this.heed('*');
+    }, this.settings.ENTOURAGE_POLL_SECONDS * 1000);
+    const sweepEvery = Math.min(this.settings.ENTOURAGE_POLL_SECONDS, this.lifecycle.leaseSeconds / 4) * 1000;
+    this.sweep = setInterval(() => this.expire(), sweepEvery);
+    this.expire();
+    this.wake('*');
+  }
+
+  /** Claims no more, lets the runs it watches finish within the grace, and gives back the tasks of those that did not. */
+  async stop(): Promise<void> {
+    if (!this.running) return;
+    this.running = false;
+    for (const end of this.unsubscribe) end();
+    clearInterval(this.poll);
+    clearInterval(this.sweep);
+    clearTimeout(this.backoff);
+    await this.looking;
+    await this.sweeping;
+    const grace_ms = this.settings.ENTOURAGE_SHUTDOWN_GRACE_SECONDS * 1000;
+    await this.supervisor.shutdown(grace_ms / 2);
+  }
+
+  private wake(teams: string[] | '*'): void {
+    if (teams === '*') this.everything = true;
+    else for (const id of teams) this.teams.add(id);
+    if (!this.running || this.looking !== null) return;
+    this.looking = this.look().then(
+      () => {
+        this.looking = null;
+        // What came in after the last team was looked at.
+        if ((this.everything || this.teams.size > 0) && this.hasRoom) this.wake([]);
+      },
+      (error: unknown) => {
+        this.looking = null;
+        this.everything = true;
+        this.logger.warn({ err: error }, 'looking for work failed; the next look is soon');
+      },
+    );
+  }
+
+  private get hasRoom(): boolean {
+    return this.supervisor.occupied < this.settings.ENTOURAGE_MAX_CONCURRENT_RUNS;
+  }
+
+  private async look(): Promise<void> {
+    while (this.running && (this.everything || this.teams.size > 0) && this.hasRoom) {
+      const full = this.everything;
+      this.everything = false;
+      const room = this.settings.ENTOURAGE_MAX_CONCURRENT_RUNS - this.supervisor.occupied;
+      for (const run of await this.lifecycle.adopt(this.id, room)) this.supervise(run);
+      if (full)
+        for (const { team_id } of await this.db.query<{ team_id: string }[]>(TEAMS_WITH_WORK))
+          this.teams.add(team_id);
+      // Those that change from here on are looked at in the next round, with what is to be adopted by then.
+      const teams = [...this.teams];
+      this.teams.clear();
+      for (const team_id of teams) await this.claimAll(team_id);
+    }
+    await this.planBackoff();
+  }
+
+  private async claimAll(team_id: string): Promise<void> {
+    while (this.running) {
+      if (!this.hasRoom) {
+        // Looked at again as soon as a run ends here.
+        this.everything = true;
+        return;
+      }
+      const run = await this.lifecycle.claim({ team_id, dispatcher: this.id });
+      if (run === null) return;
+      this.supervise(run);
+    }
+  }
+
+  private supervise(run: ClaimedRun): void {
+    this.supervisor.supervise(run, () => this.wake([run.team_id]));
+  }
+
+  /** Looks again at the very moment the nearest backoff is over. */
+  private async planBackoff(): Promise<void> {
+    const [next] = await this.db.query<{ wait_ms: number | null }[]>(NEXT_BACKOFF);
+    clearTimeout(this.backoff);
+    if (!this.running || next === undefined || next.wait_ms === null) return;
+    this.backoff = setTimeout(() => this.wake('*'), Math.min(MAX_TIMER_MS, Math.max(0, next.wait_ms) + 1));
+  }
+
+  private heed(runs: string[] | '*'): void {
+    this.supervisor
+      .stopCancelled(runs)
+      .catch((error: unknown) => this.logger.warn({ err: error }, 'looking for runs to stop failed'));
+  }
+
+  private expire(): void {
+    this.sweeping ??= this.lifecycle
+      .expireLost()
+      .then(() => undefined)
+      .catch((error: unknown) => this.logger.warn({ err: error }, 'looking for lost runs failed'))
+      .finally(() => (this.sweeping = null));
+  }
+}

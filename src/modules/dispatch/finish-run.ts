@@ -1,0 +1,156 @@
+import { type EntityManager } from 'typeorm';
+import { markTeamsChanged } from '../../database/notify-on-commit.js';
+import { DomainError } from '../../errors/domain-error.js';
+import { type Actor, systemActor } from '../auth/identity.js';
+import { Message } from '../tasks/message.entity.js';
+import { type Task } from '../tasks/task.entity.js';
+import { lockTask, recordEvent, type TaskTransitions } from '../tasks/tasks.facade.js';
+import { type AgentRun } from './agent-run.entity.js';
+import { retryDelay, type RetrySettings } from './retry-policy.js';
+
+/** A run and the proof that whoever writes is still the one that holds it. */
+export interface RunRef {
+  id: string;
+  fencing_token: number;
+}
+
+export interface RunResult {
+  status: 'succeeded' | 'failed' | 'cancelled' | 'expired';
+  /** With `cancelled`, when nobody asked for it: the task goes back at once, and nothing counts as a failure. */
+  given_back?: 'shutdown' | 'client_gone';
+  exit_code?: number | null;
+  error?: string | null;
+  summary?: string | null;
+  output?: string | null;
+  /** Who says so, where that is not the agent or the dispatcher. */
+  actor?: Actor;
+}
+
+const MAX_TEXT = 64 * 1024;
+
+/**
+ * Ends a run, in the manager's transaction: the run, its agent, its task and their events change together. Locks in
+ * the order task, run, agent. A task that someone has moved meanwhile stays where it is.
+ * @throws DomainError `run_not_found`, or `run_not_current` when the run has ended, its lease is over or the token is
+ * another's.
+ */
+export async function finishRun(
+  manager: EntityManager,
+  ref: RunRef,
+  result: RunResult,
+  { transitions, settings }: { transitions: TaskTransitions; settings: RetrySettings },
+): Promise<AgentRun> {
+  const [found] = await manager.query<{ task_id: number }[]>('SELECT task_id FROM agent_runs WHERE id = $1', [
+    ref.id,
+  ]);
+  if (found === undefined) throw new DomainError('run_not_found', 'Run not found');
+  const task = await lockTask(manager, found.task_id);
+  const run = await close(manager, ref, result);
+  await manager.query(`UPDATE agents SET status = 'idle' WHERE id = $1 AND status = 'working'`, [
+    run.agent_id,
+  ]);
+  const actor = result.actor ?? (await actorOf(manager, run, result));
+  await recordEvent(manager, {
+    org_id: run.org_id,
+    task_id: run.task_id,
+    type: `run.${result.status}`,
+    data: {
+      run_id: run.id,
+      agent_id: run.agent_id,
+      attempt: run.attempt,
+      ...(run.exit_code === null ? {} : { exit_code: run.exit_code }),
+      ...(result.given_back === undefined ? {} : { reason: result.given_back }),
+    },
+    actor,
+    correlation_id: run.correlation_id,
+    run_id: run.id,
+  });
+  if (result.status === 'succeeded' && run.message_ids.length > 0)
+    await manager
+      .createQueryBuilder()
+      .update(Message)
+      .set({ processed_at: () => 'now()' })
+      .where('id = ANY(:ids) AND processed_at IS NULL', { ids: run.message_ids })
+      .execute();
+  if (task.status === 'in_progress') await moveTask(manager, task, run, result, actor, transitions, settings);
+  if (manager.queryRunner !== undefined) markTeamsChanged(manager.queryRunner, [run.team_id]);
+  return run;
+}
+
+/** The end of a lease found by the sweeper needs a lease that is over; every other end one that is not. */
+async function close(manager: EntityManager, ref: RunRef, result: RunResult): Promise<AgentRun> {
+  const lease = result.status === 'expired' ? '<=' : '>';
+  const [rows] = await manager.query<[AgentRun[], number]>(
+    `UPDATE agent_runs SET status = $3, finished_at = clock_timestamp(), exit_code = $4, error = $5,
+       summary = coalesce($6, summary), output = $7, cancel_reason = coalesce(cancel_reason, $8)
+     WHERE id = $1 AND fencing_token = $2 AND finished_at IS NULL AND lease_expires_at ${lease} clock_timestamp()
+     RETURNING *`,
+    [
+      ref.id,
+      ref.fencing_token,
+      result.status,
+      result.exit_code ?? null,
+      storable(result.error),
+      storable(result.summary),
+      storable(result.output),
+      result.given_back ?? null,
+    ],
+  );
+  const [run] = rows;
+  if (run === undefined) throw notCurrent();
+  return run;
+}
+
+export const notCurrent = (): DomainError =>
+  new DomainError('run_not_current', 'The run has ended, its lease is over, or another run has replaced it');
+
+/** Success is the agent's word; every other end is what the dispatcher found. */
+async function actorOf(manager: EntityManager, run: AgentRun, result: RunResult): Promise<Actor> {
+  if (result.status !== 'succeeded') return systemActor('dispatch');
+  const [agent] = await manager.query<{ name: string }[]>('SELECT name FROM agents WHERE id = $1', [
+    run.agent_id,
+  ]);
+  return { type: 'agent', id: run.agent_id, ...(agent === undefined ? {} : { name: agent.name }) };
+}
+
+async function moveTask(
+  manager: EntityManager,
+  task: Task,
+  run: AgentRun,
+  result: RunResult,
+  actor: Actor,
+  transitions: TaskTransitions,
+  settings: RetrySettings,
+): Promise<void> {
+  const move = { task_id: task.id, run_id: run.id, actor };
+  if (result.status === 'succeeded') {
+    const patch = { failed_runs: 0, last_error: null, dispatch_after: null };
+    await transitions.transition(manager, { ...move, to: 'in_review', reason: 'run_succeeded', patch });
+    return;
+  }
+  if (result.status === 'cancelled') {
+    const patch = result.given_back
+      ? { dispatch_after: null }
+      : { hold_reason: 'run_cancelled', last_error: 'The run was cancelled by a person' };
+    const reason = result.given_back ?? 'run_cancelled';
+    await transitions.transition(manager, { ...move, to: 'todo', reason, patch });
+    return;
+  }
+  const failed_runs = task.failed_runs + 1;
+  const last_error = run.error ?? 'The run failed';
+  const delay = retryDelay(failed_runs, settings, Math.random());
+  const patch =
+    delay === null
+      ? { failed_runs, last_error, dispatch_after: null, hold_reason: 'attempts_exhausted' }
+      : { failed_runs, last_error, dispatch_after: new Date(Date.now() + delay * 1000) };
+  const reason = delay === null ? 'attempts_exhausted' : `run_${result.status}`;
+  await transitions.transition(manager, { ...move, to: 'todo', reason, patch });
+}
+
+const storable = (text: string | null | undefined): string | null =>
+  text === undefined || text === null
+    ? null
+    : text
+        .slice(-MAX_TEXT)
+        .replaceAll('\0', '')
+        .replaceAll(/[\uD800-\uDFFF]/gu, '\uFFFD');

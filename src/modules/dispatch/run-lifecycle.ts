@@ -1,0 +1,192 @@
+import { Injectable } from '@nestjs/common';
+import { DataSource, type EntityManager } from 'typeorm';
+import { ResolvedSettings } from '../../config/settings.js';
+import { markRunsChanged, markTeamsChanged } from '../../database/notify-on-commit.js';
+import { violatesUnique } from '../../errors/database-errors.js';
+import { DomainError } from '../../errors/domain-error.js';
+import { Metrics } from '../../metrics/metrics.js';
+import { TaskTransitions, type TaskTransition } from '../tasks/tasks.facade.js';
+import { type AgentRun } from './agent-run.entity.js';
+import { claimRun, type ClaimedRun, type ClaimRequest } from './claim-run.js';
+import { finishRun, notCurrent, type RunRef, type RunResult } from './finish-run.js';
+
+/** What a heartbeat is answered. */
+export interface Heartbeat {
+  lease_seconds: number;
+  cancel_requested: boolean;
+  cancel_reason: string | null;
+}
+
+const ACTIVE_KEYS = ['agent_runs_active_task_key', 'agent_runs_active_agent_key', 'agent_runs_task_idx'];
+const EXPIRED = 'The agent gave no sign of life before its lease was over';
+
+/** The life of runs, from claim to end; every write but the claim names the run and its fencing token. */
+@Injectable()
+export class RunLifecycle {
+  constructor(
+    private readonly db: DataSource,
+    private readonly settings: ResolvedSettings,
+    private readonly transitions: TaskTransitions,
+    private readonly metrics: Metrics,
+  ) {
+    transitions.onTransition(cancelWhenTakenAway);
+  }
+
+  get leaseSeconds(): number {
+    return this.settings.ENTOURAGE_RUN_LEASE_SECONDS;
+  }
+
+  /** @returns null when there is nothing to claim. */
+  async claim(request: Omit<ClaimRequest, 'lease_seconds'>): Promise<ClaimedRun | null> {
+    for (let attempt = 1; ; attempt += 1)
+      try {
+        const claimed = await this.db.transaction(async (manager) => {
+          const run = await claimRun(manager, { ...request, lease_seconds: this.leaseSeconds });
+          // A run that nobody supervises yet is adopted by a dispatcher, which must hear of it.
+          if (run !== null && request.dispatcher === null) mark(manager, run.team_id, run.run_id);
+          return run;
+        });
+        if (claimed !== null) await this.observeWait(claimed);
+        return claimed;
+      } catch (error) {
+        // Between this statement's snapshot and its lock another claim came and went: look again.
+        if (attempt >= 5 || !ACTIVE_KEYS.some((key) => violatesUnique(error, key))) throw error;
+      }
+  }
+
+  /** Takes over runs that an API process started: a dispatcher must supervise them. */
+  async adopt(dispatcher: string, limit: number): Promise<ClaimedRun[]> {
+    const [rows] = await this.db.query<[ClaimedRun[], number]>(
+      `UPDATE agent_runs r SET dispatcher = $1
+       FROM (
+         SELECT id FROM agent_runs
+         WHERE finished_at IS NULL AND status = 'starting' AND dispatcher IS NULL
+           AND runtime IN ('command', 'http') AND lease_expires_at > clock_timestamp()
+         ORDER BY started_at LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED
+       ) picked
+       WHERE r.id = picked.id
+       RETURNING r.id AS run_id, r.fencing_token, r.attempt, r.runtime, r.org_id, r.team_id, r.task_id, r.agent_id,
+         NULL AS previous_assignee_id, r.correlation_id`,
+      [dispatcher, limit],
+    );
+    return rows;
+  }
+
+  /** Keeps what the agent is told, and which messages are part of it. */
+  async keepPrompt(ref: RunRef, prompt: string, message_ids: number[]): Promise<void> {
+    await this.db.transaction(async (manager) => {
+      const [, count] = await manager.query<[unknown[], number]>(
+        `UPDATE agent_runs SET prompt = $3, message_ids = $4
+         WHERE id = $1 AND fencing_token = $2 AND finished_at IS NULL`,
+        [ref.id, ref.fencing_token, prompt, message_ids],
+      );
+      if (count === 0) throw notCurrent();
+      if (message_ids.length > 0)
+        await manager.query(
+          'UPDATE messages SET delivered_at = coalesce(delivered_at, now()) WHERE id = ANY($1)',
+          [message_ids],
+        );
+    });
+  }
+
+  /**
+   * A sign of life: extends the lease, and makes a run that was starting a running one. A run that was asked to stop
+   * gets two leases more, no matter how often it reports; one of an `http` agent lasts no longer than its timeout.
+   * @throws DomainError `run_not_current`
+   */
+  async heartbeat(ref: RunRef, progress: string | null = null): Promise<Heartbeat> {
+    const [rows] = await this.db.query<[Pick<AgentRun, 'cancel_requested_at' | 'cancel_reason'>[], number]>(
+      `UPDATE agent_runs r SET heartbeat_at = clock_timestamp(), status = 'running',
+         work_started_at = coalesce(work_started_at, clock_timestamp()), summary = coalesce($4, summary),
+         lease_expires_at = least(clock_timestamp() + make_interval(secs => $3),
+           cancel_requested_at + 2 * make_interval(secs => $3),
+           (SELECT r.started_at + make_interval(secs => (a.runtime_config->>'timeout_seconds')::float8)
+            FROM agents a WHERE a.id = r.agent_id AND r.runtime = 'http'))
+       WHERE id = $1 AND fencing_token = $2 AND finished_at IS NULL AND lease_expires_at > clock_timestamp()
+       RETURNING cancel_requested_at, cancel_reason`,
+      [ref.id, ref.fencing_token, this.leaseSeconds, progress],
+    );
+    const [run] = rows;
+    if (run === undefined) throw notCurrent();
+    return {
+      lease_seconds: this.leaseSeconds,
+      cancel_requested: run.cancel_requested_at !== null,
+      cancel_reason: run.cancel_reason,
+    };
+  }
+
+  /** @throws DomainError `run_not_found`, `run_not_current` */
+  async finish(ref: RunRef, result: RunResult): Promise<AgentRun> {
+    const run = await this.db.transaction((manager) =>
+      finishRun(manager, ref, result, { transitions: this.transitions, settings: this.settings }),
+    );
+    this.metrics.countRun(run.status);
+    if (run.finished_at !== null)
+      this.metrics.observe('run', (run.finished_at.getTime() - run.started_at.getTime()) / 1000);
+    return run;
+  }
+
+  /** Ends runs whose lease is over. @returns how many. */
+  async expireLost(): Promise<number> {
+    const lost = await this.db.query<RunRef[]>(
+      `SELECT id, fencing_token FROM agent_runs
+       WHERE finished_at IS NULL AND lease_expires_at <= clock_timestamp() ORDER BY lease_expires_at LIMIT 100`,
+    );
+    let expired = 0;
+    for (const ref of lost)
+      try {
+        await this.finish(ref, { status: 'expired', error: EXPIRED });
+        expired += 1;
+      } catch (error) {
+        // Another dispatcher was faster.
+        if (!(error instanceof DomainError && error.code === 'run_not_current')) throw error;
+      }
+    return expired;
+  }
+
+  /** Asks whoever works on the run to stop. */
+  async requestCancel(run_id: string, reason: string): Promise<void> {
+    await this.db.transaction(async (manager) => {
+      const [rows] = await manager.query<[{ id: string; team_id: string }[], number]>(
+        `UPDATE agent_runs SET cancel_requested_at = coalesce(cancel_requested_at, now()),
+           cancel_reason = coalesce(cancel_reason, $2)
+         WHERE id = $1 AND finished_at IS NULL RETURNING id, team_id`,
+        [run_id, reason],
+      );
+      const [run] = rows;
+      if (run === undefined) throw notCurrent();
+      mark(manager, run.team_id, run.id);
+    });
+  }
+
+  private async observeWait(run: ClaimedRun): Promise<void> {
+    if (run.attempt !== 1) return;
+    const [task] = await this.db.query<{ seconds: number }[]>(
+      'SELECT extract(epoch FROM clock_timestamp() - created_at)::float8 AS seconds FROM tasks WHERE id = $1',
+      [run.task_id],
+    );
+    if (task !== undefined) this.metrics.observe('dispatch_wait', task.seconds);
+  }
+}
+
+function mark(manager: EntityManager, team_id: string, run_id: string): void {
+  const runner = manager.queryRunner;
+  if (runner === undefined) return;
+  markTeamsChanged(runner, [team_id]);
+  markRunsChanged(runner, [run_id]);
+}
+
+/** A task that leaves `in_progress` by another's hand takes its run with it, in the same transaction. */
+async function cancelWhenTakenAway(
+  manager: EntityManager,
+  { task, from, to, actor }: TaskTransition,
+): Promise<void> {
+  if (from !== 'in_progress') return;
+  const [rows] = await manager.query<[{ id: string }[], number]>(
+    `UPDATE agent_runs SET cancel_requested_at = now(), cancel_reason = $2
+     WHERE task_id = $1 AND finished_at IS NULL AND cancel_requested_at IS NULL AND agent_id::text <> $3
+     RETURNING id`,
+    [task.id, `task_${to}`, actor.type === 'agent' ? actor.id : ''],
+  );
+  for (const { id } of rows) mark(manager, task.team_id, id);
+}

@@ -1,0 +1,186 @@
+import { Injectable, Logger } from '@nestjs/common';
+import { randomBytes } from 'node:crypto';
+import { DataSource } from 'typeorm';
+import { DomainError } from '../../errors/domain-error.js';
+import { type AgentRuntime } from '../agents/agent.entity.js';
+import { buildPrompt } from './build-prompt.js';
+import { type ClaimedRun } from './claim-run.js';
+import { type RunRef, type RunResult } from './finish-run.js';
+import { loadPromptMaterial } from './load-prompt-material.js';
+import { RunLifecycle } from './run-lifecycle.js';
+import { CommandRuntime } from './runtimes/command-runtime.js';
+import { HttpRuntime } from './runtimes/http-runtime.js';
+import { RunNotStarted, type Runtime, type SupervisedRun } from './runtimes/runtime.js';
+
+type StopReason = 'cancel' | 'timeout' | 'shutdown';
+
+interface Active {
+  ref: RunRef;
+  run: SupervisedRun;
+  stopped: StopReason | null;
+}
+
+/** Starts claimed runs in their runtime and stays with them to their end. */
+@Injectable()
+export class RunSupervisor {
+  private readonly logger = new Logger(RunSupervisor.name);
+  private readonly runtimes: Partial<Record<AgentRuntime, Runtime>>;
+  private readonly active = new Map<string, Active>();
+  private readonly ending = new Set<Promise<void>>();
+  private shuttingDown = false;
+
+  constructor(
+    private readonly db: DataSource,
+    private readonly lifecycle: RunLifecycle,
+    command: CommandRuntime,
+    http: HttpRuntime,
+  ) {
+    this.runtimes = { command, http };
+  }
+
+  /** Runs that take a place here: those being started and those being watched. */
+  get occupied(): number {
+    return this.ending.size;
+  }
+
+  /** Watches over the run from now on; `done` is called when its place is free. */
+  supervise(claimed: ClaimedRun, done: () => void): void {
+    const work = this.carry(claimed)
+      .catch((error: unknown) => {
+        if (!(error instanceof DomainError))
+          this.logger.error({ err: error, run_id: claimed.run_id }, 'a run was lost');
+      })
+      .finally(() => {
+        this.active.delete(claimed.run_id);
+        this.ending.delete(work);
+        done();
+      });
+    this.ending.add(work);
+  }
+
+  /** Stops those of the runs that were asked to stop; `*` looks at all of them. */
+  async stopCancelled(ids: string[] | '*'): Promise<void> {
+    const mine = [...this.active.keys()].filter((id) => ids === '*' || ids.includes(id));
+    if (mine.length === 0) return;
+    const cancelled = await this.db.query<{ id: string }[]>(
+      `SELECT id FROM agent_runs WHERE id = ANY($1) AND cancel_requested_at IS NOT NULL AND finished_at IS NULL`,
+      [mine],
+    );
+    for (const { id } of cancelled) this.stop(id, 'cancel');
+  }
+
+  /** Lets the runs finish for a while, then stops them; their tasks go back. */
+  async shutdown(grace_ms: number): Promise<void> {
+    this.shuttingDown = true;
+    const ended = (): Promise<unknown> => Promise.allSettled(this.ending);
+    await Promise.race([ended(), pause(Math.max(0, grace_ms))]);
+    for (const id of this.active.keys()) this.stop(id, 'shutdown');
+    await ended();
+  }
+
+  private stop(id: string, reason: StopReason): void {
+    const active = this.active.get(id);
+    if (active === undefined) return;
+    active.stopped ??= reason;
+    active.run.stop();
+  }
+
+  private async carry(claimed: ClaimedRun): Promise<void> {
+    const ref = { id: claimed.run_id, fencing_token: claimed.fencing_token };
+    let run: SupervisedRun | null;
+    try {
+      run = await this.start(claimed, ref);
+    } catch (error) {
+      if (error instanceof DomainError) throw error;
+      if (!(error instanceof RunNotStarted))
+        this.logger.error({ err: error, run_id: claimed.run_id }, 'a run could not be started');
+      const reason = error instanceof RunNotStarted ? error.message : 'The run could not be started';
+      await this.settle(ref, { status: 'failed', error: reason });
+      return;
+    }
+    if (run === null) return;
+    const active: Active = { ref, run, stopped: null };
+    this.active.set(ref.id, active);
+    const timeout = setTimeout(() => this.stop(ref.id, 'timeout'), run.timeout_ms);
+    const beating = this.beat(active);
+    if (this.shuttingDown) this.stop(ref.id, 'shutdown');
+    const end = await run.ended;
+    clearTimeout(timeout);
+    clearInterval(beating);
+    await this.settle(ref, resultOf(end, active.stopped, run.timeout_ms));
+  }
+
+  private async start(claimed: ClaimedRun, ref: RunRef): Promise<SupervisedRun | null> {
+    const runtime = this.runtimes[claimed.runtime];
+    if (runtime === undefined)
+      throw new RunNotStarted(`The runtime "${claimed.runtime}" is not started here`);
+    const material = await loadPromptMaterial(this.db.manager, ref.id);
+    if (material === null) throw new RunNotStarted('The run had ended before it began');
+    const prompt = buildPrompt(material.prompt, randomBytes(12).toString('hex'));
+    await this.lifecycle.keepPrompt(ref, prompt.text, prompt.message_ids);
+    return runtime.start({
+      run: { ...claimed, id: claimed.run_id },
+      agent: material.agent,
+      task: material.task,
+      prompt: prompt.text,
+      earlier_run_ids: material.earlier_run_ids,
+      lease_ms: this.lifecycle.leaseSeconds * 1000,
+    });
+  }
+
+  /** Reports signs of life for the program, three to a lease. */
+  private beat(active: Active): NodeJS.Timeout {
+    const lease_ms = this.lifecycle.leaseSeconds * 1000;
+    const once = async (): Promise<void> => {
+      const asked = performance.now();
+      try {
+        const answer = await this.lifecycle.heartbeat(active.ref);
+        if (answer.cancel_requested) this.stop(active.ref.id, 'cancel');
+        else active.run.renewed(lease_ms - (performance.now() - asked));
+      } catch (error) {
+        if (error instanceof DomainError) active.run.kill();
+        // Without the database the lease runs out, and the guard ends the program by itself.
+        else this.logger.warn({ err: error, run_id: active.ref.id }, 'a heartbeat failed');
+      }
+    };
+    void once();
+    return setInterval(() => void once(), lease_ms / 3);
+  }
+
+  /** Writes the end, for as long as the database is away and the lease lasts. */
+  private async settle(ref: RunRef, result: RunResult): Promise<void> {
+    const until = Date.now() + this.lifecycle.leaseSeconds * 1000;
+    for (;;)
+      try {
+        await this.lifecycle.finish(ref, result);
+        return;
+      } catch (error) {
+        if (error instanceof DomainError || Date.now() > until) throw error;
+        this.logger.warn(
+          { err: error, run_id: ref.id },
+          'the end of a run could not be written; trying again',
+        );
+        await pause(500);
+      }
+  }
+}
+
+/** Whatever a program that was told to stop says of itself, its work is not done. */
+function resultOf(
+  end: Awaited<SupervisedRun['ended']>,
+  stopped: StopReason | null,
+  timeout_ms: number,
+): RunResult {
+  if (stopped === 'cancel') return { ...end, status: 'cancelled' };
+  if (stopped === 'shutdown')
+    return { ...end, status: 'cancelled', given_back: 'shutdown', error: 'The service was shut down' };
+  if (stopped === 'timeout')
+    return {
+      ...end,
+      status: 'failed',
+      error: `The program was stopped: it took longer than ${timeout_ms / 1000} s`,
+    };
+  return end;
+}
+
+const pause = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms));
