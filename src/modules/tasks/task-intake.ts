@@ -5,8 +5,27 @@ import { applyDeleted, applyTransferred } from './intake/apply-moved.js';
 import { applyOpened } from './intake/apply-opened.js';
 import { applySnapshot } from './intake/apply-snapshot.js';
 import { IntakeBatch } from './intake/intake-batch.js';
-import { type SourceChange, type SourceOutcome } from './source-change.js';
+import { type SourceAction, type SourceChange, type SourceOutcome } from './source-change.js';
 import { TaskTransitions } from './task-transitions.js';
+
+type Handler = (
+  batch: IntakeBatch,
+  transitions: TaskTransitions,
+  change: SourceChange,
+) => Promise<SourceOutcome>;
+
+const HANDLERS: Record<SourceAction, Handler> = {
+  opened: (batch, _, change) => applyOpened(batch, change),
+  labeled: (batch, _, change) => applyLabel(batch, change),
+  unlabeled: (batch, _, change) => applyLabel(batch, change),
+  edited: applySnapshot,
+  closed: applySnapshot,
+  reopened: applySnapshot,
+  ready_for_review: applySnapshot,
+  converted_to_draft: applySnapshot,
+  transferred: applyTransferred,
+  deleted: applyDeleted,
+};
 
 /** Turns what happens to issues and pull requests into tasks: one task per source, whatever arrives in which order. */
 @Injectable()
@@ -33,19 +52,7 @@ export class TaskIntake {
   private applyOne(batch: IntakeBatch, change: SourceChange): Promise<SourceOutcome> {
     if (!hasEffect(change))
       return Promise.resolve({ task_id: null, actions: [], reason: 'lifecycle_create_only' });
-    switch (change.action) {
-      case 'opened':
-        return applyOpened(batch, change);
-      case 'labeled':
-      case 'unlabeled':
-        return applyLabel(batch, change);
-      case 'transferred':
-        return applyTransferred(batch, this.transitions, change);
-      case 'deleted':
-        return applyDeleted(batch, this.transitions, change);
-      default:
-        return applySnapshot(batch, this.transitions, change);
-    }
+    return HANDLERS[change.action](batch, this.transitions, change);
   }
 }
 

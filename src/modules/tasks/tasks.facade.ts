@@ -1,7 +1,10 @@
 /** What other modules use of this one, besides its entities. */
+export { TaskContexts } from './context/task-contexts.service.js';
+export { Messages } from './messages/messages.service.js';
 export { recordEvent, recordEvents, type NewTaskEvent } from './record-event.js';
+export { TaskEvents } from './task-events.service.js';
 export { TaskIntake } from './task-intake.js';
-export { TRANSITIONS, canTransition, isFinished } from './task-states.js';
+export { canTransition, isFinished, TRANSITIONS } from './task-states.js';
 export {
   inTransaction,
   lockTask,
@@ -10,3 +13,4 @@ export {
   type TransitionListener,
   type TransitionRequest,
 } from './task-transitions.js';
+export { Tasks } from './tasks.service.js';

@@ -1,11 +1,10 @@
 import { createHash } from 'node:crypto';
 import { type SourceItem } from '../source-change.js';
 import { type TaskSource } from '../task-source.entity.js';
+import { MAX_TAG, MAX_TAGS } from '../tags.js';
 import { shorten, storable } from '../text.js';
 
 const MAX_TITLE = 500;
-export const MAX_TAGS = 50;
-export const MAX_TAG = 100;
 
 const PREFIX = { issue: '[GitHub]', pull_request: '[GitHub PR]' } as const;
 const NAME = { issue: 'GitHub Issue', pull_request: 'GitHub Pull Request' } as const;
