@@ -31,6 +31,11 @@ export class PullWork implements OnApplicationBootstrap, OnModuleDestroy {
     private readonly lifecycle: RunLifecycle,
   ) {}
 
+  /** How many agents wait for work here. */
+  get waiters(): number {
+    return this.waiting.size;
+  }
+
   onApplicationBootstrap(): void {
     this.unsubscribe = this.listener.subscribe(TASKS_CHANNEL, {
       notified: (text) => this.wake(readTeams(text)),
@@ -102,7 +107,8 @@ export class PullWork implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   private wake(teams: string[] | '*'): void {
-    for (const [end, team_id] of [...this.waiting]) if (teams === '*' || teams.includes(team_id)) end();
+    for (const [end, team_id] of Array.from(this.waiting))
+      if (teams === '*' || teams.includes(team_id)) end();
   }
 
   /** A run that a person started for the agent comes first, then the most urgent task. */
