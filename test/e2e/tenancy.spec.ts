@@ -35,6 +35,9 @@ const PUBLIC = [
 /** Not in the document. */
 const UNDOCUMENTED = /^\w[\w-]* \/(docs|docs-json|docs-yaml|docs\/.*|metrics)$/;
 
+/** Lists that are empty, by contract, for what does not exist: a stranger gets the same answer as for no id at all. */
+const EMPTY_FOR_UNKNOWN = ['GET /api/v1/tasks/{task_id}/events'];
+
 /** Fields of bodies and queries that hold ids under other names: of what they are the id. */
 const ALIASES: Record<string, string> = {
   assignee_id: 'agent_id',
@@ -262,7 +265,9 @@ describe('tenancy', () => {
         const mustRefuse = isColleague
           ? operation.pathParameters.some((parameter) => parameter !== 'org_id' && parameter !== 'key')
           : operation.pathParameters.length > 0 || namesIds(operation);
-        if (mustRefuse && answer.status !== 404 && answer.status !== 403) leaks.push(`not refused: ${told}`);
+        const isEmpty = EMPTY_FOR_UNKNOWN.includes(nameOf(operation)) && answer.text === '[]';
+        if (mustRefuse && !isEmpty && answer.status !== 404 && answer.status !== 403)
+          leaks.push(`not refused: ${told}`);
         if (answer.status >= 500) leaks.push(`failed: ${told}`);
         if (answer.status < 300 && secrets.some((secret) => answer.text.includes(secret)))
           leaks.push(`told: ${told}`);
