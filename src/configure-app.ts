@@ -14,7 +14,7 @@ import { requestLog } from './logging/request-log.middleware.js';
 
 const JSON_LIMIT = '2mb';
 /** Reads its own body: see RawBodyInterceptor. */
-const RECEIVE = /^\/api\/v1\/webhooks\/[^/]+\/receive$/;
+const RECEIVE = /^\/api\/v1\/webhooks\/[^/]+\/receive\/?$/i;
 
 /**
  * Everything about HTTP that is not a route. The application must have been made with `bodyParser: false`: the

@@ -170,6 +170,12 @@ export class Settings {
   @Min(0)
   ENTOURAGE_LOGIN_RATE_LIMIT_PER_MINUTE: number = 10;
 
+  /** Deliveries without a valid signature per minute, per address and webhook; 0 switches the limit off. */
+  @Type(() => Number)
+  @IsInt({ message: 'must be a whole number' })
+  @Min(0)
+  ENTOURAGE_RECEIVE_REFUSED_PER_MINUTE: number = 120;
+
   /** Seconds a shutdown waits for requests and runs to finish. */
   @Type(() => Number)
   @IsNumber({}, { message: 'must be a number' })

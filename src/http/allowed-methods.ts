@@ -8,8 +8,10 @@ interface Layer {
 /** The methods that routes at this request's path answer: empty where there is no such path (RFC 9110, 405). */
 export function allowedMethods(request: Request): string[] {
   const { stack } = (request.app as unknown as { router: { stack: Layer[] } }).router;
+  // Not `request.path`: below a global prefix Express has cut that off.
+  const [path = ''] = request.originalUrl.split('?', 1);
   const methods = stack
-    .filter((layer) => layer.route !== undefined && layer.match(request.path))
+    .filter((layer) => layer.route !== undefined && layer.match(path))
     .flatMap((layer) => Object.keys(layer.route?.methods ?? {}))
     .filter((method) => method !== '_all')
     .map((method) => method.toUpperCase());

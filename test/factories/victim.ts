@@ -3,7 +3,7 @@ import { type DataSource } from 'typeorm';
 import { newId, idTime } from '../../src/database/new-id.js';
 import { Delivery } from '../../src/modules/deliveries/delivery.entity.js';
 import { DeliveryKey } from '../../src/modules/deliveries/delivery-key.entity.js';
-import { DeliveryPartitions } from '../../src/modules/deliveries/delivery-partitions.js';
+import { DeliveryPartitions } from '../../src/modules/deliveries/delivery-partitions.service.js';
 import { AgentRun } from '../../src/modules/dispatch/agent-run.entity.js';
 import { CodeRepository } from '../../src/modules/repositories/repository.entity.js';
 import { Message } from '../../src/modules/tasks/message.entity.js';

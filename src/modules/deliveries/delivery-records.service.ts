@@ -22,6 +22,7 @@ export interface KnownDelivery {
   task_id: number | null;
   event_type: string;
   actions: string[];
+  correlation_id: string;
 }
 
 export type DeliveryOutcome = Pick<
@@ -42,7 +43,7 @@ const HOLDERS = `
   ORDER BY c.delivery_id, k.guid = c.guid DESC`;
 
 const LOCK_DELIVERIES = `
-  SELECT d.id, d.status, d.reason, d.task_id, d.event_type, d.actions
+  SELECT d.id, d.status, d.reason, d.task_id, d.event_type, d.actions, d.correlation_id
   FROM unnest($1::uuid[], $2::timestamptz[]) AS w(id, created_at)
   JOIN deliveries d ON d.id = w.id AND d.created_at = w.created_at
   ORDER BY d.id FOR UPDATE OF d`;

@@ -6,7 +6,7 @@ import {
 } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { ResolvedSettings } from '../../config/settings.js';
-import { DeliveryPartitions, weekStart } from './delivery-partitions.js';
+import { DeliveryPartitions, weekStart } from './delivery-partitions.service.js';
 
 const DAY_MS = 24 * 3600 * 1000;
 const WEEKS_AHEAD = 5;

@@ -1,0 +1,203 @@
+import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
+import { databaseFault, isDatabaseUnavailable } from '../../../errors/database-errors.js';
+import { DomainError } from '../../../errors/domain-error.js';
+import { Metrics } from '../../../metrics/metrics.js';
+import { DeliveryPartitions } from '../../deliveries/delivery-partitions.service.js';
+import { type BatchItem, type BatchResult } from './batch-item.js';
+import { ProcessBatch } from './process-batch.js';
+import { unavailable } from './unavailable.js';
+
+const MAX_ITEMS = 64;
+const MAX_BYTES = 8 * 1024 * 1024;
+/** Two, so that one is prepared while the other waits for its commit; more would only queue at NOTIFY's lock. */
+const MAX_IN_FLIGHT = 2;
+const MAX_WAITING = 2_000;
+const MAX_WAITING_BYTES = 128 * 1024 * 1024;
+/** Long past the moment when every sender of the batch has been answered 503. */
+const CUT_AFTER_MS = 5_000;
+const TRIES = 3;
+/** serialization_failure, deadlock_detected. */
+const TRY_AGAIN = new Set(['40001', '40P01']);
+
+interface Waiting {
+  item: BatchItem;
+  settle: (result: BatchResult) => void;
+  fail: (error: unknown) => void;
+  ended: boolean;
+}
+
+/**
+ * Group commit: requests that arrive while a transaction is under way share the next one. Each is answered when its
+ * commit is on disk, or 503 when that takes too long; a batch that fails is split until the bad delivery is alone.
+ */
+@Injectable()
+export class DeliveryBatcher implements OnApplicationShutdown {
+  private readonly logger = new Logger(DeliveryBatcher.name);
+  private waiting: Waiting[] = [];
+  private waitingBytes = 0;
+  private inFlight = 0;
+  private scheduled = false;
+  private idle: (() => void)[] = [];
+
+  constructor(
+    private readonly batch: ProcessBatch,
+    private readonly partitions: DeliveryPartitions,
+    private readonly metrics: Metrics,
+  ) {
+    metrics.gauge(
+      'entourage_deliveries_waiting',
+      'Deliveries waiting for their transaction',
+      () => this.waiting.length,
+    );
+  }
+
+  /**
+   * Resolves when what became of the item is durable.
+   * @param patience milliseconds until the caller is told 503; what has begun is finished all the same
+   * @throws DomainError `service_unavailable`, `internal_error`
+   */
+  submit(item: BatchItem, patience: number): Promise<BatchResult> {
+    if (this.waiting.length >= MAX_WAITING || this.waitingBytes > MAX_WAITING_BYTES)
+      return Promise.reject(unavailable());
+    const done = this.metrics.time('commit');
+    return new Promise((resolve, reject) => {
+      const end = (work: () => void): void => {
+        if (waiting.ended) return;
+        waiting.ended = true;
+        clearTimeout(timer);
+        done();
+        work();
+      };
+      const waiting: Waiting = {
+        item,
+        ended: false,
+        settle: (result) => end(() => resolve(result)),
+        fail: (error) => end(() => reject(error)),
+      };
+      const timer = setTimeout(() => waiting.fail(unavailable()), Math.max(1, patience));
+      this.waiting.push(waiting);
+      this.waitingBytes += item.packed.length;
+      this.schedule();
+    });
+  }
+
+  /** Resolves when nothing is waiting or under way. */
+  settled(): Promise<void> {
+    if (this.inFlight === 0 && this.waiting.length === 0) return Promise.resolve();
+    return new Promise((resolve) => this.idle.push(resolve));
+  }
+
+  /** The server has answered every request by now; what was answered 503 may still be under way. */
+  onApplicationShutdown(): Promise<void> {
+    return this.settled();
+  }
+
+  /** Not at once: what the same turn of the event loop still brings comes along. */
+  private schedule(): void {
+    if (this.scheduled || this.inFlight >= MAX_IN_FLIGHT) return;
+    this.scheduled = true;
+    setImmediate(() => {
+      this.scheduled = false;
+      this.start();
+    });
+  }
+
+  private start(): void {
+    const taken: Waiting[] = [];
+    let bytes = 0;
+    while (taken.length < MAX_ITEMS && bytes < MAX_BYTES) {
+      const next = this.waiting.shift();
+      if (next === undefined) break;
+      this.waitingBytes -= next.item.packed.length;
+      if (next.ended) continue;
+      bytes += next.item.packed.length;
+      taken.push(next);
+    }
+    if (taken.length > 0) {
+      this.inFlight += 1;
+      void this.run(taken).finally(() => {
+        this.inFlight -= 1;
+        this.start();
+      });
+      if (this.waiting.length > 0) this.schedule();
+    } else if (this.inFlight === 0) for (const resolve of this.idle.splice(0)) resolve();
+  }
+
+  private async run(taken: Waiting[]): Promise<void> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        const results = await this.guarded((onConnected) =>
+          this.batch.process(
+            taken.map(({ item }) => item),
+            onConnected,
+          ),
+        );
+        for (const [index, waiting] of taken.entries()) {
+          const result = results[index];
+          if (result === undefined) waiting.fail(new Error('a batch gave fewer results than it had items'));
+          else waiting.settle(result);
+        }
+        return;
+      } catch (error) {
+        if (isDatabaseUnavailable(error)) {
+          this.logger.warn({ err: error, deliveries: taken.length }, 'deliveries could not be stored');
+          for (const waiting of taken) waiting.fail(unavailable());
+          return;
+        }
+        if (attempt >= TRIES || !(await this.mayTryAgain(error, taken))) return this.split(taken, error);
+      }
+    }
+  }
+
+  private async mayTryAgain(error: unknown, taken: Waiting[]): Promise<boolean> {
+    const fault = databaseFault(error);
+    if (fault?.code !== undefined && TRY_AGAIN.has(fault.code)) return true;
+    if (fault?.code !== '23514' || !fault.message.includes('no partition of relation')) return false;
+    try {
+      for (const { item } of taken) await this.partitions.ensure(item.received.created_at, 1);
+      return true;
+    } catch (failure) {
+      this.logger.error({ err: failure }, 'no partition for deliveries could be made');
+      return false;
+    }
+  }
+
+  private async split(taken: Waiting[], error: unknown): Promise<void> {
+    const [first] = taken;
+    if (first === undefined) return;
+    if (taken.length > 1) {
+      const half = Math.ceil(taken.length / 2);
+      await this.run(taken.slice(0, half));
+      await this.run(taken.slice(half));
+      return;
+    }
+    this.logger.error(
+      { err: error, delivery_id: first.item.received.delivery_id },
+      'a delivery could not be processed',
+    );
+    try {
+      await this.guarded((onConnected) => this.batch.recordFailure(first.item, error, onConnected));
+      first.fail(new DomainError('internal_error', 'Internal Server Error'));
+    } catch (failure) {
+      this.logger.error({ err: failure }, 'a failed delivery could not be recorded');
+      first.fail(
+        isDatabaseUnavailable(failure)
+          ? unavailable()
+          : new DomainError('internal_error', 'Internal Server Error'),
+      );
+    }
+  }
+
+  /** Cuts the connection of a transaction that the database does not answer: nothing else would end it. */
+  private async guarded<T>(work: (onConnected: (cut: () => void) => void) => Promise<T>): Promise<T> {
+    let cut = (): void => undefined;
+    const timer = setTimeout(() => cut(), CUT_AFTER_MS);
+    try {
+      return await work((how) => {
+        cut = how;
+      });
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}

@@ -1,0 +1,128 @@
+import { type CallHandler, type ExecutionContext, Injectable, type NestInterceptor } from '@nestjs/common';
+import { type Request, type Response } from 'express';
+import { createHash } from 'node:crypto';
+import { finalize, from, type Observable, switchMap } from 'rxjs';
+import { DomainError } from '../../../errors/domain-error.js';
+import { ByteBudget } from './byte-budget.js';
+import { BodyRefused, readBody } from './read-body.js';
+import { RefusalLimits } from './refusal-limits.js';
+import { RefusalLog } from './refusal-log.js';
+import { keptHeaders } from './received.js';
+import { SignatureCheck } from './verify-signature.js';
+import { type LoadedWebhook, WebhookCache } from './webhook-cache.js';
+import { DATABASE_PATIENCE_MS, withPatience } from './with-patience.js';
+
+const MAX_ORDINARY_BYTES = 96 * 1024 * 1024;
+const MAX_LARGE_BYTES = 160 * 1024 * 1024;
+/** How long what a refused sender still sends is thrown away, so that it can read the answer before the connection ends. */
+const LINGER_MS = 1_000;
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+/** Belongs to no webhook: asked for in place of what is no uuid, so that both take the same work. */
+const NOBODY = '00000000-0000-7000-8000-000000000000';
+const UNKNOWN = 'unknown';
+
+/** A request whose body was read and hashed as it came. */
+export interface RawRequest extends Request {
+  raw: {
+    /** Null when there is no such webhook. */
+    webhook: LoadedWebhook | null;
+    /** Under which refusals of this request are counted. */
+    refusal_key: string;
+    body: Buffer;
+    sha256: Buffer;
+    check: SignatureCheck;
+    /** Milliseconds that the database may still take. */
+    patience: number;
+  };
+}
+
+/** Reads the body of a delivery byte for byte, feeding hash and signatures while it streams, within fixed bounds. */
+@Injectable()
+export class RawBodyInterceptor implements NestInterceptor {
+  private readonly budget = new ByteBudget(MAX_ORDINARY_BYTES, MAX_LARGE_BYTES);
+
+  constructor(
+    private readonly webhooks: WebhookCache,
+    private readonly limits: RefusalLimits,
+    private readonly refusals: RefusalLog,
+  ) {}
+
+  intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
+    const http = context.switchToHttp();
+    let release = (): void => undefined;
+    return from(
+      this.read(http.getRequest<RawRequest>(), http.getResponse<Response>()).then((given) => {
+        release = given;
+      }),
+    ).pipe(
+      switchMap(() => next.handle()),
+      finalize(() => release()),
+    );
+  }
+
+  private async read(request: RawRequest, response: Response): Promise<() => void> {
+    const given = String(request.params['webhook_id']);
+    const id = UUID.test(given) ? given.toLowerCase() : NOBODY;
+    const address = request.ip ?? '';
+    const began = Date.now();
+    try {
+      this.holdBack(address, id);
+      const webhook = await withPatience(this.webhooks.get(id), DATABASE_PATIENCE_MS);
+      const refusal_key = webhook?.id ?? UNKNOWN;
+      if (webhook === null) this.holdBack(address, UNKNOWN);
+      const patience = DATABASE_PATIENCE_MS - (Date.now() - began);
+      const check = new SignatureCheck(webhook?.keys ?? null, Date.now());
+      const hash = createHash('sha256');
+      const { body, release } = await readBody(request, this.budget, (chunk) => {
+        hash.update(chunk);
+        check.update(chunk);
+      }).catch((error: unknown) => this.noteRefused(error, request, webhook, address));
+      request.raw = { webhook, refusal_key, body, sha256: hash.digest(), check, patience };
+      return release;
+    } catch (error) {
+      linger(request, response);
+      throw error;
+    }
+  }
+
+  private holdBack(address: string, key: string): void {
+    const seconds = this.limits.retryAfter(address, key);
+    if (seconds > 0)
+      throw new DomainError('rate_limited', 'Too many requests that do not verify. Try again later.', {
+        headers: { 'Retry-After': String(seconds) },
+      });
+  }
+
+  private async noteRefused(
+    error: unknown,
+    request: Request,
+    webhook: LoadedWebhook | null,
+    address: string,
+  ): Promise<never> {
+    if (error instanceof BodyRefused && error.code === 'payload_too_large') {
+      this.limits.note(address, webhook?.id ?? UNKNOWN);
+      if (webhook !== null)
+        await this.refusals.write(webhook, {
+          reason: 'body_too_large',
+          error: error.detail,
+          verdict: request.headers['x-hub-signature-256'] === undefined ? 'missing' : 'mismatch',
+          headers: keptHeaders(request.headers),
+          body: error.read.prefix,
+          body_size: Math.max(error.read.size, Number(request.headers['content-length']) || 0),
+        });
+    }
+    throw error;
+  }
+}
+
+/** Ends the connection of a request whose body is not read, after giving the sender time to read the answer. */
+function linger(request: Request, response: Response): void {
+  const close = (): void => {
+    if (request.readableEnded || request.socket.destroyed) return;
+    request.resume();
+    const timer = setTimeout(() => request.socket.destroy(), LINGER_MS);
+    request.once('end', () => clearTimeout(timer));
+    request.socket.once('close', () => clearTimeout(timer));
+  };
+  response.once('finish', close);
+}
