@@ -73,7 +73,9 @@ export class RunSupervisor {
   async shutdown(grace_ms: number): Promise<void> {
     this.shuttingDown = true;
     const ended = (): Promise<unknown> => Promise.allSettled(this.ending);
-    await Promise.race([ended(), pause(Math.max(0, grace_ms))]);
+    let patience: NodeJS.Timeout | undefined;
+    await Promise.race([ended(), new Promise((done) => (patience = setTimeout(done, grace_ms)))]);
+    clearTimeout(patience);
     for (const id of this.active.keys()) this.stop(id, 'shutdown');
     await ended();
   }
