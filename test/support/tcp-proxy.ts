@@ -7,6 +7,11 @@ export interface TcpProxy {
   accepted(): number;
   /** From now on bytes go nowhere and nobody is told: what a half-open socket looks like. New connections work. */
   freeze(): void;
+  /** As `freeze`, and for new connections too, until `restore`. */
+  swallow(): void;
+  /** Ends every connection, and each new one at once, until `restore`. */
+  refuse(): void;
+  restore(): void;
   close(): Promise<void>;
 }
 
@@ -14,8 +19,23 @@ export async function startTcpProxy(target: { host: string; port: number }): Pro
   const sockets = new Set<Socket>();
   let accepted = 0;
   let pairs: [Socket, Socket][] = [];
+  let mode: 'pass' | 'swallow' | 'refuse' = 'pass';
+  const freeze = (): void => {
+    for (const [near, far] of pairs) {
+      near.unpipe(far);
+      far.unpipe(near);
+      near.pause();
+      far.pause();
+    }
+    pairs = [];
+  };
   const server = createServer((near) => {
     accepted += 1;
+    if (mode !== 'pass') {
+      sockets.add(near.on('error', () => undefined));
+      if (mode === 'refuse') near.destroy();
+      return;
+    }
     const far = createConnection(target);
     for (const socket of [near, far]) {
       sockets.add(socket);
@@ -28,14 +48,17 @@ export async function startTcpProxy(target: { host: string; port: number }): Pro
   return {
     port: (server.address() as AddressInfo).port,
     accepted: () => accepted,
-    freeze: () => {
-      for (const [near, far] of pairs) {
-        near.unpipe(far);
-        far.unpipe(near);
-        near.pause();
-        far.pause();
-      }
-      pairs = [];
+    freeze,
+    swallow: () => {
+      mode = 'swallow';
+      freeze();
+    },
+    refuse: () => {
+      mode = 'refuse';
+      for (const socket of sockets) socket.destroy();
+    },
+    restore: () => {
+      mode = 'pass';
     },
     close: async () => {
       for (const socket of sockets) socket.destroy();

@@ -76,7 +76,9 @@ const TRY_AGAIN = `
   WHERE d.id = n.id AND d.created_at = n.created_at`;
 
 const COUNT_ATTEMPTS = `
-  UPDATE deliveries d SET attempts = d.attempts + 1 FROM unnest($1::uuid[], $2::timestamptz[]) AS n(id, created_at)
+  UPDATE deliveries d SET attempts = d.attempts + n.times
+  FROM (SELECT id, created_at, count(*)::int AS times FROM unnest($1::uuid[], $2::timestamptz[]) AS u(id, created_at)
+        GROUP BY id, created_at) AS n
   WHERE d.id = n.id AND d.created_at = n.created_at`;
 
 const timeOf = (id: string): Date => idTime(id) ?? new Date(0);

@@ -13,8 +13,6 @@ const MAX_BYTES = 8 * 1024 * 1024;
 const MAX_IN_FLIGHT = 2;
 const MAX_WAITING = 2_000;
 const MAX_WAITING_BYTES = 128 * 1024 * 1024;
-/** Long past the moment when every sender of the batch has been answered 503. */
-const CUT_AFTER_MS = 5_000;
 const TRIES = 3;
 /** serialization_failure, deadlock_detected. */
 const TRY_AGAIN = new Set(['40001', '40P01']);
@@ -126,12 +124,7 @@ export class DeliveryBatcher implements OnApplicationShutdown {
   private async run(taken: Waiting[]): Promise<void> {
     for (let attempt = 1; ; attempt += 1) {
       try {
-        const results = await this.guarded((onConnected) =>
-          this.batch.process(
-            taken.map(({ item }) => item),
-            onConnected,
-          ),
-        );
+        const results = await this.batch.process(taken.map(({ item }) => item));
         for (const [index, waiting] of taken.entries()) {
           const result = results[index];
           if (result === undefined) waiting.fail(new Error('a batch gave fewer results than it had items'));
@@ -176,7 +169,7 @@ export class DeliveryBatcher implements OnApplicationShutdown {
       'a delivery could not be processed',
     );
     try {
-      await this.guarded((onConnected) => this.batch.recordFailure(first.item, error, onConnected));
+      await this.batch.recordFailure(first.item, error);
       first.fail(new DomainError('internal_error', 'Internal Server Error'));
     } catch (failure) {
       this.logger.error({ err: failure }, 'a failed delivery could not be recorded');
@@ -185,19 +178,6 @@ export class DeliveryBatcher implements OnApplicationShutdown {
           ? unavailable()
           : new DomainError('internal_error', 'Internal Server Error'),
       );
-    }
-  }
-
-  /** Cuts the connection of a transaction that the database does not answer: nothing else would end it. */
-  private async guarded<T>(work: (onConnected: (cut: () => void) => void) => Promise<T>): Promise<T> {
-    let cut = (): void => undefined;
-    const timer = setTimeout(() => cut(), CUT_AFTER_MS);
-    try {
-      return await work((how) => {
-        cut = how;
-      });
-    } finally {
-      clearTimeout(timer);
     }
   }
 }

@@ -16,11 +16,15 @@ import {
   type Standing,
 } from './batch-item.js';
 import { judgeDelivery } from './judge-delivery.js';
+import { onConnection } from './on-connection.js';
 import { placeItems } from './place-items.js';
 import { failedRecord, outcomeOf, recordOf, resultOf } from './record-of.js';
 import { refusalOf } from './refusal-of.js';
 import { isValid, verifySignature } from './verify-signature.js';
 import { isOutdated, WEBHOOK_COLUMNS, WebhookCache, type WebhookRow } from './webhook-cache.js';
+
+/** Long past the moment when every sender of the batch has been answered 503. */
+const CUT_AFTER_MS = 5_000;
 
 /** Records a batch of requests and lets them have their effect, in one transaction. */
 @Injectable()
@@ -32,9 +36,8 @@ export class ProcessBatch {
     private readonly intake: TaskIntake,
   ) {}
 
-  /** @param onConnected is told how to cut the connection, should the database not answer. */
-  async process(items: BatchItem[], onConnected: (cut: () => void) => void): Promise<BatchResult[]> {
-    return this.inTransaction(onConnected, async (runner) => {
+  async process(items: BatchItem[]): Promise<BatchResult[]> {
+    return this.inTransaction(async (runner) => {
       const refused = await this.refresh(runner, items);
       const fresh = items.filter((item) => item.purpose === 'receive' && !refused.has(item));
       const standings = await placeItems(runner, this.records, fresh);
@@ -43,6 +46,7 @@ export class ProcessBatch {
         runner,
         replays.map((item) => item.received.delivery_id),
       );
+      const seen = new Set<string>();
       const placed = items.map((item): Placed => {
         const failure = refused.get(item);
         const again = recorded.get(item.received.delivery_id);
@@ -54,9 +58,11 @@ export class ProcessBatch {
                   kind: 'again',
                   delivery_id: item.received.delivery_id,
                   correlation_id: again?.correlation_id ?? item.received.correlation_id,
-                  processed: again?.status === 'processed',
+                  // Replayed twice in one batch: what the first of them did stays on record.
+                  processed: again?.status === 'processed' || seen.has(item.received.delivery_id),
                 }
               : (standings.get(item) ?? { kind: 'refused', failure: notSigned() });
+        if (item.purpose === 'replay') seen.add(item.received.delivery_id);
         return { item, standing, outcome: null };
       });
       await this.haveEffect(runner, placed);
@@ -68,12 +74,8 @@ export class ProcessBatch {
   }
 
   /** Records a delivery that could not be processed, so that it is known and can be sent or replayed again. */
-  async recordFailure(
-    item: BatchItem,
-    error: unknown,
-    onConnected: (cut: () => void) => void,
-  ): Promise<void> {
-    await this.inTransaction(onConnected, async (runner) => {
+  async recordFailure(item: BatchItem, error: unknown): Promise<void> {
+    await this.inTransaction(async (runner) => {
       if (item.purpose === 'replay' || item.judgement === null) return;
       const standing = (await placeItems(runner, this.records, [item])).get(item);
       if (standing?.kind === 'new') await this.records.insert(runner, [failedRecord(item, error)]);
@@ -81,25 +83,18 @@ export class ProcessBatch {
     });
   }
 
-  private async inTransaction<T>(
-    onConnected: (cut: () => void) => void,
-    work: (runner: QueryRunner) => Promise<T>,
-  ): Promise<T> {
-    const runner = this.db.createQueryRunner();
-    try {
-      const client = (await runner.connect()) as PoolClient & { connection: { stream: { destroy(): void } } };
-      onConnected(() => client.connection.stream.destroy());
-      await runner.startTransaction();
-      const result = await work(runner);
-      await runner.commitTransaction();
-      return result;
-    } catch (error) {
-      if (runner.isTransactionActive) await runner.rollbackTransaction().catch(() => undefined);
-      throw error;
-    } finally {
-      onConnected(() => undefined);
-      await runner.release().catch(() => undefined);
-    }
+  private inTransaction<T>(work: (runner: QueryRunner) => Promise<T>): Promise<T> {
+    return onConnection(this.db, CUT_AFTER_MS, async (runner) => {
+      try {
+        await runner.startTransaction();
+        const result = await work(runner);
+        await runner.commitTransaction();
+        return result;
+      } catch (error) {
+        if (runner.isTransactionActive) await runner.rollbackTransaction().catch(() => undefined);
+        throw error;
+      }
+    });
   }
 
   /**

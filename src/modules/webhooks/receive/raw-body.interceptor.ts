@@ -120,7 +120,7 @@ function linger(request: Request, response: Response): void {
   const close = (): void => {
     if (request.readableEnded || request.socket.destroyed) return;
     request.resume();
-    const timer = setTimeout(() => request.socket.destroy(), LINGER_MS);
+    const timer = setTimeout(() => request.socket.destroy(), LINGER_MS).unref();
     request.once('end', () => clearTimeout(timer));
     request.socket.once('close', () => clearTimeout(timer));
   };

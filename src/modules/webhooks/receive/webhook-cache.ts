@@ -4,10 +4,12 @@ import { DataSource } from 'typeorm';
 import { type WebhookConfig } from '../webhook-config.js';
 import { WebhookSecrets } from '../webhook-secrets.js';
 import { type HookFacts, type Webhook } from '../webhook.entity.js';
+import { onConnection } from './on-connection.js';
 import { type SigningKeys } from './verify-signature.js';
 
 const MAX_WEBHOOKS = 10_000;
 const TTL_MS = 60_000;
+const CUT_AFTER_MS = 2_000;
 
 /** What receiving needs of a webhook, its secrets opened. */
 export interface LoadedWebhook {
@@ -59,9 +61,10 @@ export class WebhookCache {
 
   /** An unknown id is asked of the database each time: it may exist the next moment. */
   async reload(id: string): Promise<LoadedWebhook | null> {
-    const [row] = await this.db.query<WebhookRow[]>(`SELECT ${WEBHOOK_COLUMNS} FROM webhooks WHERE id = $1`, [
-      id,
-    ]);
+    const [row] = await onConnection(this.db, CUT_AFTER_MS, async (_, client) => {
+      const text = `SELECT ${WEBHOOK_COLUMNS} FROM webhooks WHERE id = $1`;
+      return (await client.query<WebhookRow>({ name: 'webhook_load', text, values: [id] })).rows;
+    });
     if (row === undefined) {
       this.known.delete(id);
       return null;
