@@ -55,7 +55,9 @@ export const READY = `t.status = 'todo' AND t.hold_reason IS NULL
  *
  * NO KEY UPDATE is the lock that two claimers cannot both have, yet a foreign key's check can: a message written about
  * a task does not hide it. The waiting tasks come in the order of their index, so that LIMIT 1 reads a few; the
- * EXISTS on its own is checked first, so that without an idle agent no task is read.
+ * EXISTS on its own is checked first, so that without an idle agent no task is read. A task that changed between the
+ * statement's snapshot and its lock is left to the next look, which that change asked for: PostgreSQL would judge the
+ * new row by the old dependencies.
  */
 const claim = (agent: string, rule: string): string => `
 WITH pick AS MATERIALIZED (
@@ -65,6 +67,7 @@ WITH pick AS MATERIALIZED (
       AND EXISTS (SELECT FROM agents a WHERE a.team_id = $1 AND a.status = 'idle' AND ${agent})
       AND ${rule}
       AND ${READY}
+      AND t.version = (SELECT seen.version FROM tasks seen WHERE seen.id = t.id)
     ORDER BY t.priority, t.id, (a.id = t.assignee_id) DESC NULLS LAST, a.created_at, a.id
     LIMIT 1
     FOR NO KEY UPDATE OF t, a SKIP LOCKED

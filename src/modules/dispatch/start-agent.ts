@@ -1,13 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import { newId } from '../../database/new-id.js';
 import { DomainError } from '../../errors/domain-error.js';
 import { type Agent } from '../agents/agent.entity.js';
 import { Agents } from '../agents/agents.service.js';
 import { type Identity, reachable } from '../auth/identity.js';
 import { assertActsFor } from '../auth/permissions.js';
 import { Task } from '../tasks/task.entity.js';
-import { recordEvent } from '../tasks/tasks.facade.js';
+import { TaskCreation } from '../tasks/tasks.facade.js';
 import { type ClaimedRun, type ClaimRequest } from './claim-run.js';
 import { DispatchStatus } from './dispatch-status.js';
 import { type StartAgentDto, type StartedAgentDto } from './run.dto.js';
@@ -19,6 +18,7 @@ export class StartAgent {
   constructor(
     private readonly db: DataSource,
     private readonly agents: Agents,
+    private readonly creation: TaskCreation,
     private readonly lifecycle: RunLifecycle,
     private readonly status: DispatchStatus,
   ) {}
@@ -75,42 +75,16 @@ export class StartAgent {
     if (waiting !== null) return waiting;
     await this.assertStillIdle(identity, agent);
     if (dto.prompt === undefined) throw new DomainError('conflict', 'No task is waiting for this agent');
-    const task = await this.createTask(identity, agent, dto.prompt);
+    const [firstLine = ''] = dto.prompt.trim().split('\n', 1);
+    const title = Array.from(firstLine).slice(0, 200).join('').trim() || 'Task of an operator';
+    const task = await this.creation.create(identity, agent.team_id, {
+      title,
+      description: dto.prompt,
+      assignee_id: agent.id,
+    });
     // A dispatcher may have been faster: then the agent is working on it already.
     const run = await this.lifecycle.claim({ ...request(identity, agent, dto), task_id: task.id });
     return run ?? this.startedByOther(identity, agent, task.id);
-  }
-
-  private createTask(identity: Identity, agent: Agent, prompt: string): Promise<Task> {
-    return this.db.transaction(async (manager) => {
-      const [{ id }] = await manager.query<[{ id: number }]>(
-        `SELECT nextval(pg_get_serial_sequence('tasks', 'id')) AS id`,
-      );
-      const title = prompt.trim().split('\n', 1)[0]?.slice(0, 200).trim() || 'Task of an operator';
-      const task = await manager.save(Task, {
-        id,
-        org_id: agent.org_id,
-        team_id: agent.team_id,
-        title,
-        description: prompt,
-        assignee_id: agent.id,
-        branch: `task-${id}-operator`,
-        correlation_id: newId(),
-      });
-      const event = {
-        org_id: task.org_id,
-        task_id: id,
-        actor: identity.actor,
-        correlation_id: task.correlation_id,
-      };
-      await recordEvent(manager, { ...event, type: 'task.created', data: { priority: 'medium' } });
-      await recordEvent(manager, {
-        ...event,
-        type: 'task.assigned',
-        data: { from: null, assignee_id: agent.id },
-      });
-      return task;
-    });
   }
 
   private async startedByOther(identity: Identity, agent: Agent, task_id: number): Promise<ClaimedRun> {

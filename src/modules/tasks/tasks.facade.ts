@@ -1,4 +1,5 @@
 /** What other modules use of this one, besides its entities. */
+export { TaskCreation } from './changes/task-creation.js';
 export { TaskContexts } from './context/task-contexts.service.js';
 export { Messages } from './messages/messages.service.js';
 export { recordEvent, recordEvents, type NewTaskEvent } from './record-event.js';

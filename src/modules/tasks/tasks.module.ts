@@ -32,6 +32,6 @@ import { Tasks } from './tasks.service.js';
     TaskContexts,
     Messages,
   ],
-  exports: [TaskTransitions, TaskIntake, Tasks, TaskEvents, TaskContexts, Messages],
+  exports: [TaskTransitions, TaskIntake, Tasks, TaskEvents, TaskContexts, Messages, TaskCreation],
 })
 export class TasksModule {}
