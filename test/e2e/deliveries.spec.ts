@@ -103,7 +103,9 @@ describe('deliveries', () => {
         Array.from({ length: 30 }, () => deliver(service, hook, 'issues', payload, header)),
       );
       expect(answers.map((answer) => answer.status)).toEqual(Array(30).fill(200));
-      const statuses = answers.map((answer) => answer.body.status).sort();
+      const statuses = answers
+        .map((answer) => String(answer.body.status))
+        .toSorted((a, b) => a.localeCompare(b));
       expect(statuses).toEqual([...Array(29).fill('duplicate'), 'processed']);
       expect(new Set(answers.map((answer) => answer.body.task_id)).size).toBe(1);
       expect(await list(hook)).toMatchObject([{ duplicates: 29 }]);
