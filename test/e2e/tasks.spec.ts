@@ -156,6 +156,9 @@ describe('tasks', () => {
         { title: 'x', depends_on_indices: [-1] },
         { title: '' },
         { title: 'x', assignee_id: newId() },
+        [],
+        null,
+        5,
       ])
         await post(`/teams/${team.id}/tasks/batch`, { tasks: [{ title: 'one' }, wrong] }).expect(422);
       expect(await count()).toBe(0);

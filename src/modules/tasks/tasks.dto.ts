@@ -6,6 +6,7 @@ import {
   IsBoolean,
   IsIn,
   IsInt,
+  IsObject,
   IsOptional,
   IsString,
   IsUUID,
@@ -143,6 +144,7 @@ export class CreateTasksDto {
   @IsArray()
   @ArrayNotEmpty()
   @ArrayMaxSize(MAX_BATCH)
+  @IsObject({ each: true })
   @ValidateNested({ each: true })
   @Type(() => BatchTaskDto)
   tasks: BatchTaskDto[];

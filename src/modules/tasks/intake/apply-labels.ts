@@ -17,7 +17,7 @@ const MAX_LABELS = 500;
  */
 export async function applyLabel(batch: IntakeBatch, change: SourceChange): Promise<SourceOutcome> {
   const source = await batch.source(change);
-  const label = storable(change.label ?? '').trim();
+  const label = storable(change.label ?? '');
   if (label === '' || source.state === 'deleted' || source.state === 'transferred')
     return { task_id: source.task_id, actions: [], reason: 'no_change' };
   const rank = () => labelPriority(activeLabels(source.labels), change.policy.label_priorities);
