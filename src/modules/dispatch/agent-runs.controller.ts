@@ -5,6 +5,7 @@ import { type Page, PageQuery } from '../../http/pagination.js';
 import { IntIdPipe, UuidPipe } from '../../http/validation.js';
 import { AgentRoute, CurrentIdentity } from '../auth/decorators.js';
 import { type Identity } from '../auth/identity.js';
+import { Tasks } from '../tasks/tasks.facade.js';
 import { Teams } from '../teams/teams.service.js';
 import { DispatchStatus } from './dispatch-status.js';
 import { PullWork } from './pull-work.js';
@@ -22,7 +23,6 @@ import {
 } from './run.dto.js';
 import { Runs } from './runs.facade.js';
 import { StartAgent } from './start-agent.js';
-import { TaskReach } from './task-reach.js';
 
 @ApiTags('runs')
 @Controller()
@@ -33,7 +33,7 @@ export class AgentRunsController {
     private readonly startAgent: StartAgent,
     private readonly status: DispatchStatus,
     private readonly teams: Teams,
-    private readonly reach: TaskReach,
+    private readonly tasks: Tasks,
   ) {}
 
   @Post('agents/:agent_id/claim')
@@ -94,7 +94,7 @@ export class AgentRunsController {
     @Param('task_id', IntIdPipe) task_id: number,
     @Query() query: PageQuery,
   ): Promise<Page<RunDto>> {
-    await this.reach.assertTask(identity, task_id);
+    await this.tasks.getReachable(identity, task_id);
     return this.runs.ofTask(identity, task_id, query);
   }
 

@@ -16,7 +16,6 @@ import { CommandRuntime } from './runtimes/command-runtime.js';
 import { HttpRuntime } from './runtimes/http-runtime.js';
 import { StartAgent } from './start-agent.js';
 import { RunSupervisor } from './supervise-run.js';
-import { TaskReach } from './task-reach.js';
 
 @Module({
   imports: [TypeOrmModule.forFeature([AgentRun]), AgentsModule, TasksModule, TeamsModule],
@@ -31,7 +30,6 @@ import { TaskReach } from './task-reach.js';
     PullWork,
     StartAgent,
     DispatchStatus,
-    TaskReach,
     Runs,
   ],
   exports: [Runs, DispatchStatus],

@@ -72,13 +72,14 @@ export class RunLifecycle {
     return rows;
   }
 
-  /** Keeps what the agent is told, and which messages are part of it. */
+  /** Keeps what the agent is told, and which messages are part of it; the lease begins anew. */
   async keepPrompt(ref: RunRef, prompt: string, message_ids: number[]): Promise<void> {
     await this.db.transaction(async (manager) => {
       const [, count] = await manager.query<[unknown[], number]>(
-        `UPDATE agent_runs SET prompt = $3, message_ids = $4
-         WHERE id = $1 AND fencing_token = $2 AND finished_at IS NULL`,
-        [ref.id, ref.fencing_token, prompt, message_ids],
+        `UPDATE agent_runs SET prompt = $3, message_ids = $4,
+           lease_expires_at = clock_timestamp() + make_interval(secs => $5)
+         WHERE id = $1 AND fencing_token = $2 AND finished_at IS NULL AND lease_expires_at > clock_timestamp()`,
+        [ref.id, ref.fencing_token, prompt, message_ids, this.leaseSeconds],
       );
       if (count === 0) throw notCurrent();
       if (message_ids.length > 0)

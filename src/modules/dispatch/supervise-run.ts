@@ -119,6 +119,7 @@ export class RunSupervisor {
     const material = await loadPromptMaterial(this.db.manager, ref.id);
     if (material === null) throw new RunNotStarted('The run had ended before it began');
     const prompt = buildPrompt(material.prompt, randomBytes(12).toString('hex'));
+    const asked = performance.now();
     await this.lifecycle.keepPrompt(ref, prompt.text, prompt.message_ids);
     return runtime.start({
       run: { ...claimed, id: claimed.run_id },
@@ -126,8 +127,14 @@ export class RunSupervisor {
       task: material.task,
       prompt: prompt.text,
       earlier_run_ids: material.earlier_run_ids,
-      lease_ms: this.lifecycle.leaseSeconds * 1000,
+      lease_ms: this.leaseLeft(asked),
+      lease_seconds: this.lifecycle.leaseSeconds,
     });
+  }
+
+  /** How long a lease asked for at that moment lasts for sure: a tenth of it is kept for ending the program in time. */
+  private leaseLeft(asked: number): number {
+    return Math.max(1, this.lifecycle.leaseSeconds * 900 - (performance.now() - asked));
   }
 
   /** Reports signs of life for the program, three to a lease. */
@@ -138,7 +145,7 @@ export class RunSupervisor {
       try {
         const answer = await this.lifecycle.heartbeat(active.ref);
         if (answer.cancel_requested) this.stop(active.ref.id, 'cancel');
-        else active.run.renewed(lease_ms - (performance.now() - asked));
+        else active.run.renewed(this.leaseLeft(asked));
       } catch (error) {
         if (error instanceof DomainError) active.run.kill();
         // Without the database the lease runs out, and the guard ends the program by itself.

@@ -62,6 +62,7 @@ describe('the command runtime', () => {
       prompt: 'do it\n',
       earlier_run_ids: [],
       lease_ms: 10_000,
+      lease_seconds: 10,
       ...assignment,
     });
     started.push(run);

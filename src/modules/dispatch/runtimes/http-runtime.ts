@@ -44,7 +44,7 @@ export class HttpRuntime implements Runtime {
     return null;
   }
 
-  private payload({ run, agent, task, prompt, lease_ms }: Assignment): object {
+  private payload({ run, agent, task, prompt, lease_seconds }: Assignment): object {
     const base = `${this.settings.ENTOURAGE_PUBLIC_URL?.replace(/\/+$/, '') ?? ''}/api/v1/runs/${run.id}`;
     return {
       type: 'run.assigned',
@@ -56,7 +56,7 @@ export class HttpRuntime implements Runtime {
         agent_id: agent.id,
         attempt: run.attempt,
         fencing_token: run.fencing_token,
-        lease_seconds: lease_ms / 1000,
+        lease_seconds,
         heartbeat_url: `${base}/heartbeat`,
         finish_url: `${base}/finish`,
       },

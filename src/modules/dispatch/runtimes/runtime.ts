@@ -12,7 +12,9 @@ export interface Assignment {
   prompt: string;
   /** Earlier runs of the task. */
   earlier_run_ids: string[];
+  /** The work must not go on for longer without a sign that the lease was extended. */
   lease_ms: number;
+  lease_seconds: number;
 }
 
 /** How a run ended, as far as its runtime can tell. */
