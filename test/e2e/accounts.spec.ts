@@ -89,12 +89,17 @@ describe('users', () => {
 
     it('answers a wrong password and an unknown account alike, after like work', async () => {
       const user = await newUser();
+      // The quickest of several: whatever else the machine does only adds to it.
       const timed = async (body: object): Promise<[Record<string, unknown>, number]> => {
-        const start = performance.now();
-        const answer = await post('login', body).expect(401);
-        return [{ ...problem(answer), request_id: null }, performance.now() - start];
+        let told: Record<string, unknown> = {};
+        let quickest = Infinity;
+        for (let round = 0; round < 4; round++) {
+          const start = performance.now();
+          told = { ...problem(await post('login', body).expect(401)), request_id: null };
+          quickest = Math.min(quickest, performance.now() - start);
+        }
+        return [told, quickest];
       };
-      await timed({ email: 'nobody@example.com', password: 'correct horse' });
       const [wrong, wrongTime] = await timed({ ...user, password: 'wrong horse' });
       const [unknown, unknownTime] = await timed({ email: 'nobody@example.com', password: 'correct horse' });
       expect(wrong).toMatchObject({ code: 'invalid_credentials', detail: 'Invalid credentials' });
