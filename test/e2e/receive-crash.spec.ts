@@ -71,7 +71,7 @@ describe('a service that is killed while it receives', () => {
        FROM unnest($1::text[], $2::int[]) AS s(guid, number)`,
         [sent.map(({ guid }) => guid), sent.map(({ payload }) => payload.issue.number)],
       );
-      expect(rows).toEqual(Array(DELIVERIES).fill({ deliveries: 1, tasks: 1 }));
+      expect(rows).toEqual(sent.map(() => ({ deliveries: 1, tasks: 1 })));
       await next.child.stop();
     },
     90_000,
