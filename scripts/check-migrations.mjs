@@ -1,5 +1,5 @@
 // Finds drift: the migrations must make exactly the schema the entities describe, and each must be reversible.
-import { mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DataSource } from 'typeorm';
@@ -9,6 +9,7 @@ const { connectionOptions } = await import('../dist/src/database/connection-opti
 const { ENTITIES } = await import('../dist/src/entities.js');
 
 const directory = await mkdtemp(join(tmpdir(), 'entourage-drift-'));
+await chmod(directory, 0o711); // Started by root, PostgreSQL runs as a user of its own.
 const server = await startEmbeddedPostgres({ directory, password: 'drift', settings: { fsync: 'off' } });
 const source = new DataSource(connectionOptions(server.url, ENTITIES, 2));
 try {

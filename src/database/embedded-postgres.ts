@@ -1,4 +1,3 @@
-import { execFile } from 'node:child_process';
 import {
   access,
   chmod,
@@ -15,11 +14,10 @@ import {
 import { createServer } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { promisify } from 'node:util';
 import pg from 'pg';
 import { postgresUser, reachablePlaces, type UnixUser } from './postgres-user.js';
+import { runProgram } from './run-program.js';
 
-const run = promisify(execFile);
 const ROLE = 'entourage';
 const START_SECONDS = '60';
 const START_TRIES = 20;
@@ -102,14 +100,12 @@ class Server {
     private readonly user: UnixUser | null,
   ) {}
 
-  private async run(program: string, ...args: string[]): Promise<string> {
-    const { stdout } = await run(join(this.native, 'bin', program), args, {
+  private run(program: string, ...args: string[]): Promise<void> {
+    return runProgram(join(this.native, 'bin', program), args, {
       ...this.user,
       cwd: dirname(this.data),
       env: { PATH: process.env['PATH'], LC_ALL: 'C', TZ: 'UTC' },
-      maxBuffer: 4 * 1024 * 1024,
     });
-    return stdout;
   }
 
   /** Makes the cluster beside its place and moves it there whole: a kill half-way leaves nothing half-made. */

@@ -1,6 +1,6 @@
 // One PostgreSQL for the whole run, with a migrated template that every suite copies its own database from.
 // Runs outside jest's transform, so it uses the build that `npm test` has just made.
-import { mkdtemp } from 'node:fs/promises';
+import { chmod, mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
@@ -9,6 +9,7 @@ import { migrate } from '../../dist/src/database/migrate.js';
 
 export default async function setup() {
   const directory = await mkdtemp(join(tmpdir(), 'entourage-test-'));
+  await chmod(directory, 0o711); // Started by root, PostgreSQL runs as a user of its own.
   const server = await startEmbeddedPostgres({
     directory,
     password: 'test',
