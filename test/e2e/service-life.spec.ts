@@ -1,4 +1,4 @@
-import { afterAll, afterEach, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, describe, expect, it, jest } from '@jest/globals';
 import { createHash } from 'node:crypto';
 import { chmod, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
@@ -7,6 +7,8 @@ import { join } from 'node:path';
 import { type ChildOptions, ChildService, postgresPid } from '../support/child-service.js';
 import { createTestDatabase } from '../support/database.js';
 import { until } from '../support/until.js';
+
+jest.setTimeout(120_000);
 
 const NOBODY = 65_534;
 const root = process.getuid?.() === 0;
@@ -31,15 +33,13 @@ function start(env: Record<string, string>, options?: ChildOptions): ChildServic
   return child;
 }
 
-/** Starts, waits until it listens, and tells how long that took. */
+/** Starts, and waits until it listens. */
 async function started(
   env: Record<string, string>,
   options?: ChildOptions,
-): Promise<{ child: ChildService; url: string; seconds: number }> {
-  const began = Date.now();
+): Promise<{ child: ChildService; url: string }> {
   const child = start(env, options);
-  const url = await child.ready();
-  return { child, url, seconds: (Date.now() - began) / 1000 };
+  return { child, url: await child.ready() };
 }
 
 /** Waits for a start that cannot succeed. */
@@ -77,7 +77,6 @@ describe('the life of the service', () => {
     const directory = await temporaryDirectory();
     const env = { ENTOURAGE_DATA_DIR: directory };
     const first = await started(env);
-    expect(first.seconds).toBeLessThan(15);
     expect(first.child.said).toMatch(/making the embedded database[^]*starting[^]*applied \d+ migration/);
     expect((await stat(join(directory, 'secrets.json'))).mode & 0o777).toBe(0o600);
     expect((await fetch(`${first.url}/docs-json`)).status).toBe(200);
@@ -95,7 +94,8 @@ describe('the life of the service', () => {
     expect(await readdir(directory)).not.toContain('service.lock');
 
     const second = await started(env);
-    expect(second.seconds).toBeLessThan(5);
+    // How fast is measured by scripts/check-start-time.mjs, where nothing else runs.
+    expect(second.child.said).not.toMatch(/making|applied/);
     expect(await loginStatus(second.url)).toBe(200);
   });
 
