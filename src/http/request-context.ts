@@ -15,3 +15,9 @@ export const withRequestContext = <T>(context: RequestContext, work: () => T): T
 
 /** The request being served, if any: background work has none. */
 export const requestContext = (): RequestContext | undefined => storage.getStore();
+
+/** Lets the rest of the request, and its line in the log, name the delivery or task it belongs to. */
+export function correlate(correlation_id: string): void {
+  const context = storage.getStore();
+  if (context !== undefined) context.correlation_id = correlation_id;
+}

@@ -27,5 +27,16 @@ describe('the README', () => {
     expect(stdout).toContain('Lamp stays dark after a power cut');
     expect(stdout).toContain('"status":"in_review"');
     expect(stdout).toContain('run.started');
+
+    const metrics = await (await fetch(`${service.url}/metrics`)).text();
+    for (const line of [
+      'entourage_deliveries_total{result="processed"} 1',
+      'entourage_runs_total{result="succeeded"} 1',
+      'entourage_stage_seconds_count{stage="receive"} 1',
+      'entourage_stage_seconds_count{stage="commit"} 1',
+      'entourage_stage_seconds_count{stage="dispatch_wait"} 1',
+      'entourage_stage_seconds_count{stage="run"} 1',
+    ])
+      expect(metrics).toContain(line);
   });
 });

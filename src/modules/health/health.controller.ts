@@ -1,5 +1,5 @@
 import { Controller, Get } from '@nestjs/common';
-import { ApiTags } from '@nestjs/swagger';
+import { ApiOperation, ApiServiceUnavailableResponse, ApiTags } from '@nestjs/swagger';
 import { SkipThrottle } from '@nestjs/throttler';
 import { Public } from '../auth/decorators.js';
 import { Alive, DetailedHealth, Health, Ready } from './health.dto.js';
@@ -15,18 +15,22 @@ export class HealthController {
 
   /** In short. */
   @Get()
+  @ApiOperation({ security: [] })
   summary(): Promise<Health> {
     return this.health.summary();
   }
 
   /** The process answers: restart it when it does not. */
   @Get('live')
+  @ApiOperation({ security: [] })
   live(): Alive {
     return { status: 'ok' };
   }
 
   /** 503 while the database or the listening connection is missing, or the dispatcher leaves startable tasks lying. */
   @Get('ready')
+  @ApiServiceUnavailableResponse({ description: 'Not ready; `detail` says why' })
+  @ApiOperation({ security: [] })
   async ready(): Promise<Ready> {
     await this.health.assertReady();
     return { status: 'ready' };
@@ -34,6 +38,7 @@ export class HealthController {
 
   /** Part by part. */
   @Get('detailed')
+  @ApiOperation({ security: [] })
   detailed(): Promise<DetailedHealth> {
     return this.health.detailed();
   }

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { idTime, newId } from '../../../database/new-id.js';
 import { DomainError } from '../../../errors/domain-error.js';
+import { correlate } from '../../../http/request-context.js';
 import { Metrics } from '../../../metrics/metrics.js';
 import { packBody } from '../../deliveries/body-codec.facade.js';
 import { noSuchWebhook, notSigned, type ReceiveAnswer } from './batch-item.js';
@@ -68,6 +69,7 @@ export class ReceiveService {
     if (verdict === 'mismatch' || verdict === 'no_secret')
       await this.verifyAnew(received, raw.webhook, raw.body, raw.patience);
     if (!isValid(received.verdict)) return this.refuse(request, received);
+    correlate(received.correlation_id);
     const judgement = judgeDelivery(received, raw.body);
     const result = await this.batcher.submit(
       { received, packed: await packBody(raw.body), purpose: 'receive', judgement },
