@@ -5,7 +5,7 @@ import autocannon from 'autocannon';
 import { fork } from 'node:child_process';
 import { createHmac, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -146,6 +146,7 @@ async function round({ target, secret }) {
 const median = (numbers) => numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)];
 
 const directory = await mkdtemp(join(tmpdir(), 'entourage-bench-'));
+await chmod(directory, 0o711); // Started by root, PostgreSQL runs as a user of its own.
 const postgres = await startEmbeddedPostgres({ directory, password: 'bench' });
 try {
   const admin = new pg.Client({ connectionString: postgres.url });
