@@ -5,6 +5,7 @@ import helmet from 'helmet';
 import { type Logger } from 'pino';
 import { ResolvedSettings } from './config/settings.js';
 import { VERSION } from './config/version.js';
+import { isTooDeep } from './http/json-depth.js';
 import { PageInterceptor } from './http/pagination.js';
 import { ProblemFilter } from './http/problem.filter.js';
 import { requestHeaders, withoutTrailingSlash } from './http/request-headers.middleware.js';
@@ -32,7 +33,13 @@ export function configureApp(app: NestExpressApplication): NestExpressApplicatio
   app.use(requestLog(app.get<Logger>(LOGGER)));
   app.use(securityHeaders());
   app.use(withoutTrailingSlash);
-  const parseJson = json({ limit: JSON_LIMIT, strict: false });
+  const parseJson = json({
+    limit: JSON_LIMIT,
+    strict: false,
+    verify: (_request, _response, body) => {
+      if (isTooDeep(body)) throw new Error('too deep');
+    },
+  });
   app.use((request: Request, response: Response, next: NextFunction) => {
     if (RECEIVE.test(request.path)) next();
     else parseJson(request, response, next);

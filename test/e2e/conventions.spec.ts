@@ -29,6 +29,16 @@ describe('conventions of every answer', () => {
     });
   });
 
+  it('refuses a body nested so deep that walking it would overflow the stack', async () => {
+    const body = `${'['.repeat(50_000)}${']'.repeat(50_000)}`;
+    const answer = await service.http
+      .post('/api/v1/auth/login')
+      .set('Content-Type', 'application/json')
+      .send(body)
+      .expect(422);
+    expect(JSON.parse(answer.text)).toMatchObject({ code: 'validation_failed' });
+  });
+
   it('redirects a trailing slash, keeping the query', async () => {
     const answer = await service.http.get('/api/v1/orgs/?limit=1').expect(307);
     expect(answer.headers['location']).toBe('/api/v1/orgs?limit=1');

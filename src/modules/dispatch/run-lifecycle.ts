@@ -177,12 +177,15 @@ function mark(manager: EntityManager, team_id: string, run_id: string): void {
   markRunsChanged(runner, [run_id]);
 }
 
-/** A task that leaves `in_progress` by another's hand takes its run with it, in the same transaction. */
+/**
+ * A task that another's hand takes out of work takes its run with it, in the same transaction: out of `in_progress`, or
+ * to an end from where its agent has already brought it.
+ */
 async function cancelWhenTakenAway(
   manager: EntityManager,
   { task, from, to, actor }: TaskTransition,
 ): Promise<void> {
-  if (from !== 'in_progress') return;
+  if (from !== 'in_progress' && to !== 'cancelled' && to !== 'todo') return;
   const [rows] = await manager.query<[{ id: string }[], number]>(
     `UPDATE agent_runs SET cancel_requested_at = now(), cancel_reason = $2
      WHERE task_id = $1 AND finished_at IS NULL AND cancel_requested_at IS NULL AND agent_id::text <> $3

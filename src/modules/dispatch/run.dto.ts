@@ -129,7 +129,7 @@ export class StartAgentDto {
   @Text(1, 20_000)
   prompt?: string;
 
-  /** Noted in the run's event; the agent's own runtime starts it. */
+  /** Accepted for older clients and without effect: the agent's own runtime starts the run. */
   @IsOptional()
   @Text(0, 100)
   adapter?: string;

@@ -14,6 +14,10 @@ export const TRANSITIONS: Readonly<Record<TaskStatus, readonly TaskStatus[]>> = 
 
 export const canTransition = (from: TaskStatus, to: TaskStatus): boolean => TRANSITIONS[from].includes(to);
 
+/** Holds that say how the last attempt ended: whatever asks for a new one takes them away. */
+export const endsWithNewAttempt = (hold_reason: string | null): boolean =>
+  hold_reason === 'attempts_exhausted' || hold_reason === 'run_cancelled';
+
 /** Nothing more happens to it by itself. */
 export const isFinished = (status: TaskStatus): boolean =>
   status === 'done' || status === 'cancelled' || status === 'archived';

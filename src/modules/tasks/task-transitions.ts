@@ -4,7 +4,7 @@ import { markTeamsChanged } from '../../database/notify-on-commit.js';
 import { DomainError } from '../../errors/domain-error.js';
 import { type Actor } from '../auth/identity.js';
 import { recordEvent } from './record-event.js';
-import { canTransition, needsPerson, TRANSITIONS } from './task-states.js';
+import { canTransition, endsWithNewAttempt, needsPerson, TRANSITIONS } from './task-states.js';
 import { Task, type TaskStatus } from './task.entity.js';
 
 export interface TransitionRequest {
@@ -81,7 +81,7 @@ export class TaskTransitions {
       const patch = {
         failed_runs: 0,
         dispatch_after: null,
-        ...(task.hold_reason === 'attempts_exhausted' ? { hold_reason: null } : {}),
+        ...(endsWithNewAttempt(task.hold_reason) ? { hold_reason: null } : {}),
       };
       return this.move(manager, task, { ...request, to: 'todo', patch }, 'task.reopened');
     });

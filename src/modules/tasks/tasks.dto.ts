@@ -65,7 +65,7 @@ export class TaskDto {
   /** May be given to any idle agent of the team. */
   auto_assign: boolean;
   auto_assign_role: string | null;
-  /** Why it is not dispatched: `awaiting_release`, `draft`, `attempts_exhausted`. */
+  /** Why it is not dispatched: `awaiting_release`, `draft`, `attempts_exhausted`, `run_cancelled`. */
   hold_reason: string | null;
   last_error: string | null;
   /** Failed runs since it was last released, assigned or reopened. */

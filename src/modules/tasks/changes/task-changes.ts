@@ -5,6 +5,7 @@ import { type Identity } from '../../auth/identity.js';
 import { type NewTaskEvent, recordEvent } from '../record-event.js';
 import { replaceDependencies } from '../task-dependencies.js';
 import { taskDtos } from '../task-views.js';
+import { endsWithNewAttempt } from '../task-states.js';
 import { lockTask, TaskTransitions } from '../task-transitions.js';
 import { type Task } from '../task.entity.js';
 import { type ChangeStatusDto, type TaskDto, type UpdateTaskDto } from '../tasks.dto.js';
@@ -85,7 +86,7 @@ export class TaskChanges {
       const from = task.assignee_id;
       task.assignee_id = assignee_id.toLowerCase();
       if (task.status === 'todo') Object.assign(task, { failed_runs: 0, dispatch_after: null });
-      if (task.hold_reason === 'attempts_exhausted') task.hold_reason = null;
+      if (endsWithNewAttempt(task.hold_reason)) task.hold_reason = null;
       await manager.save(task);
       await this.record(manager, identity, task, {
         type: 'task.assigned',

@@ -1,7 +1,7 @@
 import { DomainError } from '../../../errors/domain-error.js';
+import { isTooDeep, MAX_JSON_DEPTH } from '../../../http/json-depth.js';
 import { isJsonObject, type JsonObject } from './json-fields.js';
 
-const MAX_DEPTH = 100;
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 export type MediaType = 'json' | 'form';
@@ -29,7 +29,7 @@ export function parsePayload(body: Buffer, type: MediaType): JsonObject {
   if (text.startsWith('\uFEFF'))
     throw new DomainError('invalid_utf8', 'The body begins with a byte order mark');
   if (isTooDeep(bytes))
-    throw new DomainError('invalid_json', `The body is nested more than ${MAX_DEPTH} levels deep`);
+    throw new DomainError('invalid_json', `The body is nested more than ${MAX_JSON_DEPTH} levels deep`);
   let payload: unknown;
   try {
     payload = JSON.parse(text);
@@ -38,24 +38,6 @@ export function parsePayload(body: Buffer, type: MediaType): JsonObject {
   }
   if (!isJsonObject(payload)) throw new DomainError('unexpected_shape', 'The body is not a JSON object');
   return payload;
-}
-
-/** Counted before parsing: whoever walks the result later may recurse. */
-function isTooDeep(bytes: Buffer): boolean {
-  let depth = 0;
-  let inString = false;
-  for (let at = 0; at < bytes.length; at += 1) {
-    const byte = bytes[at];
-    if (inString) {
-      if (byte === 0x5c) at += 1;
-      else if (byte === 0x22) inString = false;
-    } else if (byte === 0x22) inString = true;
-    else if (byte === 0x7b || byte === 0x5b) {
-      depth += 1;
-      if (depth > MAX_DEPTH) return true;
-    } else if (byte === 0x7d || byte === 0x5d) depth -= 1;
-  }
-  return false;
 }
 
 function payloadOfForm(body: Buffer): Buffer {
