@@ -1,11 +1,11 @@
 import { type NestExpressApplication } from '@nestjs/platform-express';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
-import { json, type NextFunction, type Request, type Response } from 'express';
+import { type NextFunction, type Request, type Response } from 'express';
 import helmet from 'helmet';
 import { type Logger } from 'pino';
 import { ResolvedSettings } from './config/settings.js';
 import { VERSION } from './config/version.js';
-import { isTooDeep } from './http/json-depth.js';
+import { parseJsonBody } from './http/json-body.js';
 import { PageInterceptor } from './http/pagination.js';
 import { ProblemFilter } from './http/problem.filter.js';
 import { requestHeaders, withoutTrailingSlash } from './http/request-headers.middleware.js';
@@ -13,7 +13,6 @@ import { validationPipe } from './http/validation.js';
 import { LOGGER } from './logging/logging.module.js';
 import { requestLog } from './logging/request-log.middleware.js';
 
-const JSON_LIMIT = '2mb';
 /** Reads its own body: see RawBodyInterceptor. */
 const RECEIVE = /^\/api\/v1\/webhooks\/[^/]+\/receive\/?$/i;
 
@@ -33,16 +32,9 @@ export function configureApp(app: NestExpressApplication): NestExpressApplicatio
   app.use(requestLog(app.get<Logger>(LOGGER)));
   app.use(securityHeaders());
   app.use(withoutTrailingSlash);
-  const parseJson = json({
-    limit: JSON_LIMIT,
-    strict: false,
-    verify: (_request, _response, body) => {
-      if (isTooDeep(body)) throw new Error('too deep');
-    },
-  });
   app.use((request: Request, response: Response, next: NextFunction) => {
     if (RECEIVE.test(request.path)) next();
-    else parseJson(request, response, next);
+    else parseJsonBody(request, response, next);
   });
   if (settings.ENTOURAGE_CORS_ORIGINS.length > 0)
     app.enableCors({

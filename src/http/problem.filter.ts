@@ -6,7 +6,6 @@ import { DomainError } from '../errors/domain-error.js';
 import { ERROR_CODES, type ErrorCode } from '../errors/error-codes.js';
 import { isDatabaseUnavailable, isUnstorableText } from '../errors/database-errors.js';
 import { allowedMethods } from './allowed-methods.js';
-import { MAX_JSON_DEPTH } from './json-depth.js';
 import { requestContext } from './request-context.js';
 
 const CODE_OF_STATUS: Record<number, ErrorCode> = {
@@ -85,20 +84,6 @@ export class ProblemFilter implements ExceptionFilter {
         'validation_failed',
         'The request holds a null character or an unpaired surrogate, which cannot be stored',
       );
-    return fromBodyParser(error) ?? new DomainError('internal_error', 'Internal Server Error');
+    return new DomainError('internal_error', 'Internal Server Error');
   }
-}
-
-/** Errors of Express's body parsers carry a `type` and a status. */
-function fromBodyParser(error: unknown): DomainError | null {
-  if (!(error instanceof Error) || !('type' in error) || !('status' in error)) return null;
-  if (error.type === 'entity.parse.failed')
-    return new DomainError('validation_failed', 'The body is not valid JSON');
-  if (error.type === 'entity.verify.failed')
-    return new DomainError('validation_failed', `The body is nested more than ${MAX_JSON_DEPTH} levels deep`);
-  if (error.type === 'entity.too.large') return new DomainError('payload_too_large', 'The body is too large');
-  const status = Number(error.status);
-  return status >= 400 && status < 500
-    ? new DomainError(CODE_OF_STATUS[status] ?? 'bad_request', error.message)
-    : null;
 }

@@ -29,6 +29,28 @@ describe('conventions of every answer', () => {
     });
   });
 
+  it.each([
+    ['cut short', '{"email": ', 'application/json', 422, 'validation_failed'],
+    ['in a charset it cannot read', '{}', 'application/json; charset=klingon', 415, 'unsupported_media_type'],
+    [
+      'too large',
+      JSON.stringify({ email: 'a'.repeat(2_100_000) }),
+      'application/json',
+      413,
+      'payload_too_large',
+    ],
+  ])('refuses a body that is %s', async (_, body, type, status, code) => {
+    const answer = await service.http
+      .post('/api/v1/auth/login')
+      .set('Content-Type', type)
+      .serialize((text: string) => text)
+      .send(body);
+    expect({ status: answer.status, code: (JSON.parse(answer.text) as { code: string }).code }).toEqual({
+      status,
+      code,
+    });
+  });
+
   it('refuses a body nested so deep that walking it would overflow the stack', async () => {
     const body = `${'['.repeat(50_000)}${']'.repeat(50_000)}`;
     const answer = await service.http
