@@ -22,7 +22,7 @@ export class Metrics implements OnApplicationShutdown {
 
   private readonly deliveries = new Counter({
     name: 'entourage_deliveries_total',
-    help: 'Deliveries answered, by result: processed, ignored, duplicate, refused (401), failed, unavailable (503)',
+    help: 'Deliveries answered, by result: processed, ignored, duplicate, refused (401, 404, 429), failed, unavailable (503)',
     labelNames: ['result'],
     registers: [this.registry],
   });

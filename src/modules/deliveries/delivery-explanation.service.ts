@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
+import { Agent } from '../agents/agent.entity.js';
 import { AgentRun } from '../dispatch/agent-run.entity.js';
 import { Task } from '../tasks/task.entity.js';
 import { type Delivery } from './delivery.entity.js';
@@ -22,6 +23,7 @@ export class DeliveryExplanation {
         : await this.db
             .getRepository(AgentRun)
             .findOne({ where: { task_id: task.id, org_id: row.org_id }, order: { attempt: 'DESC' } });
+    const worker = run === null ? null : await this.db.getRepository(Agent).findOneBy({ id: run.agent_id });
     return {
       delivery_id: row.id,
       event_type: row.event_type,
@@ -37,7 +39,7 @@ export class DeliveryExplanation {
             why: assignment.reason,
           }
         : null,
-      run: run === null ? null : explainedRun(run),
+      run: run === null ? null : explainedRun(run, worker),
     };
   }
 }
@@ -51,11 +53,12 @@ const explainedTask = ({
   hold_reason,
 }: Task): NonNullable<ExplanationDto['task']> => ({ id, title, status, priority, assignee_id, hold_reason });
 
-const explainedRun = (run: AgentRun): NonNullable<ExplanationDto['run']> => ({
+const explainedRun = (run: AgentRun, worker: Agent | null): NonNullable<ExplanationDto['run']> => ({
   id: run.id,
   status: run.status,
   attempt: run.attempt,
   agent_id: run.agent_id,
+  agent_name: worker?.name ?? null,
   started_at: run.started_at,
   finished_at: run.finished_at,
   error: run.error,

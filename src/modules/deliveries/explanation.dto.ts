@@ -29,7 +29,9 @@ export class ExplainedRunDto {
   id: string;
   status: string;
   attempt: number;
+  /** Who did it: another than the one chosen at first, where that one was not idle. */
   agent_id: string;
+  agent_name: string | null;
   started_at: Date;
   finished_at: Date | null;
   error: string | null;

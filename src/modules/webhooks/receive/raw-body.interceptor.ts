@@ -1,8 +1,10 @@
 import { type CallHandler, type ExecutionContext, Injectable, type NestInterceptor } from '@nestjs/common';
 import { type Request, type Response } from 'express';
 import { createHash } from 'node:crypto';
-import { finalize, from, type Observable, switchMap } from 'rxjs';
+import { finalize, from, type Observable, switchMap, tap } from 'rxjs';
 import { DomainError } from '../../../errors/domain-error.js';
+import { Metrics } from '../../../metrics/metrics.js';
+import { type ReceiveAnswer } from './batch-item.js';
 import { ByteBudget } from './byte-budget.js';
 import { BodyRefused, readBody } from './read-body.js';
 import { RefusalLimits } from './refusal-limits.js';
@@ -45,10 +47,12 @@ export class RawBodyInterceptor implements NestInterceptor {
     private readonly webhooks: WebhookCache,
     private readonly limits: RefusalLimits,
     private readonly refusals: RefusalLog,
+    private readonly metrics: Metrics,
   ) {}
 
-  intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
+  intercept(context: ExecutionContext, next: CallHandler<ReceiveAnswer>): Observable<ReceiveAnswer> {
     const http = context.switchToHttp();
+    const done = this.metrics.time('receive');
     let release = (): void => undefined;
     return from(
       this.read(http.getRequest<RawRequest>(), http.getResponse<Response>()).then((given) => {
@@ -56,7 +60,14 @@ export class RawBodyInterceptor implements NestInterceptor {
       }),
     ).pipe(
       switchMap(() => next.handle()),
-      finalize(() => release()),
+      tap({
+        next: ({ status }) => this.metrics.countDelivery(status),
+        error: (error: unknown) => this.metrics.countDelivery(resultOf(error)),
+      }),
+      finalize(() => {
+        release();
+        done();
+      }),
     );
   }
 
@@ -114,6 +125,17 @@ export class RawBodyInterceptor implements NestInterceptor {
     throw error;
   }
 }
+
+/** Metric label of each failure that is not the delivery's own. */
+const RESULTS: Partial<Record<string, string>> = {
+  invalid_signature: 'refused',
+  webhook_not_found: 'refused',
+  rate_limited: 'refused',
+  service_unavailable: 'unavailable',
+};
+
+const resultOf = (error: unknown): string =>
+  (error instanceof DomainError ? RESULTS[error.code] : undefined) ?? 'failed';
 
 /** Ends the connection of a request whose body is not read, after giving the sender time to read the answer. */
 function linger(request: Request, response: Response): void {

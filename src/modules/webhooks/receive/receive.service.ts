@@ -2,7 +2,6 @@ import { Injectable } from '@nestjs/common';
 import { idTime, newId } from '../../../database/new-id.js';
 import { DomainError } from '../../../errors/domain-error.js';
 import { correlate } from '../../../http/request-context.js';
-import { Metrics } from '../../../metrics/metrics.js';
 import { packBody } from '../../deliveries/body-codec.facade.js';
 import { noSuchWebhook, notSigned, type ReceiveAnswer } from './batch-item.js';
 import { DeliveryBatcher } from './delivery-batcher.js';
@@ -24,26 +23,10 @@ export class ReceiveService {
     private readonly batcher: DeliveryBatcher,
     private readonly limits: RefusalLimits,
     private readonly refusals: RefusalLog,
-    private readonly metrics: Metrics,
   ) {}
 
   /** @throws DomainError `webhook_not_found`, `invalid_signature`, or what the delivery is refused for */
   async receive(request: RawRequest): Promise<ReceiveAnswer> {
-    const done = this.metrics.time('receive');
-    try {
-      const answer = await this.take(request);
-      this.metrics.countDelivery(answer.status);
-      return answer;
-    } catch (error) {
-      const code = error instanceof DomainError ? error.code : 'internal_error';
-      this.metrics.countDelivery(RESULTS[code] ?? 'failed');
-      throw error;
-    } finally {
-      done();
-    }
-  }
-
-  private async take(request: RawRequest): Promise<ReceiveAnswer> {
     const { raw } = request;
     const sha256 = request.get('x-hub-signature-256');
     const sha1 = request.get('x-hub-signature');
@@ -110,10 +93,3 @@ export class ReceiveService {
     throw notSigned();
   }
 }
-
-/** Metric label of each failure that is not the delivery's own. */
-const RESULTS: Partial<Record<string, string>> = {
-  invalid_signature: 'refused',
-  webhook_not_found: 'refused',
-  service_unavailable: 'unavailable',
-};
