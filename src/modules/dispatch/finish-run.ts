@@ -4,8 +4,9 @@ import { DomainError } from '../../errors/domain-error.js';
 import { type Actor, systemActor } from '../auth/identity.js';
 import { Message } from '../tasks/message.entity.js';
 import { type Task } from '../tasks/task.entity.js';
-import { lockTask, recordEvent, type TaskTransitions } from '../tasks/tasks.facade.js';
+import { isDeletedAtSource, lockTask, recordEvent, type TaskTransitions } from '../tasks/tasks.facade.js';
 import { type AgentRun } from './agent-run.entity.js';
+import { redactRuns } from './redact-runs.js';
 import { retryDelay, type RetrySettings } from './retry-policy.js';
 
 /** A run and the proof that whoever writes is still the one that holds it. */
@@ -73,6 +74,8 @@ export async function finishRun(
       .where('id = ANY(:ids) AND processed_at IS NULL', { ids: run.message_ids })
       .execute();
   if (task.status === 'in_progress') await moveTask(manager, task, run, result, actor, transitions, settings);
+  // The program was still at work when its issue was deleted.
+  if (await isDeletedAtSource(manager, task.id)) await redactRuns(manager, [task.id]);
   if (manager.queryRunner !== undefined) markTeamsChanged(manager.queryRunner, [run.team_id]);
   return run;
 }

@@ -137,7 +137,10 @@ export class PullWork implements OnApplicationBootstrap, OnModuleDestroy {
       await this.lifecycle.finish(ref, { status: 'cancelled', given_back: 'client_gone' });
       return null;
     }
-    await this.lifecycle.keepPrompt(ref, text, message_ids);
+    if (!(await this.lifecycle.keepPrompt(ref, text, message_ids))) {
+      await this.lifecycle.finish(ref, { status: 'cancelled' });
+      return null;
+    }
     const { lease_seconds } = await this.lifecycle.heartbeat(ref);
     const { id, title, description, priority, branch, tags } = material.prompt.task;
     return {

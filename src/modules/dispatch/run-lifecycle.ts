@@ -5,9 +5,10 @@ import { markRunsChanged, markTeamsChanged } from '../../database/notify-on-comm
 import { violatesUnique } from '../../errors/database-errors.js';
 import { DomainError } from '../../errors/domain-error.js';
 import { Metrics } from '../../metrics/metrics.js';
-import { TaskTransitions, type TaskTransition } from '../tasks/tasks.facade.js';
+import { TaskIntake, TaskTransitions, type TaskTransition } from '../tasks/tasks.facade.js';
 import { type AgentRun } from './agent-run.entity.js';
 import { claimRun, type ClaimedRun, type ClaimRequest } from './claim-run.js';
+import { redactRuns } from './redact-runs.js';
 import { finishRun, notCurrent, type RunRef, type RunResult } from './finish-run.js';
 
 /** What a heartbeat is answered. */
@@ -28,8 +29,10 @@ export class RunLifecycle {
     private readonly settings: ResolvedSettings,
     private readonly transitions: TaskTransitions,
     private readonly metrics: Metrics,
+    intake: TaskIntake,
   ) {
     transitions.onTransition(cancelWhenTakenAway);
+    intake.onRedaction(redactRuns);
   }
 
   get leaseSeconds(): number {
@@ -72,22 +75,40 @@ export class RunLifecycle {
     return rows;
   }
 
-  /** Keeps what the agent is told, and which messages are part of it; the lease begins anew. */
-  async keepPrompt(ref: RunRef, prompt: string, message_ids: number[]): Promise<void> {
-    await this.db.transaction(async (manager) => {
+  /**
+   * Keeps what the agent is told, and which messages are part of it; the lease begins anew.
+   * @returns false when the run was asked to stop before its work began: nothing is kept, and it must not begin.
+   * @throws DomainError `run_not_current`
+   */
+  async keepPrompt(ref: RunRef, prompt: string, message_ids: number[]): Promise<boolean> {
+    return this.db.transaction(async (manager) => {
       const [, count] = await manager.query<[unknown[], number]>(
         `UPDATE agent_runs SET prompt = $3, message_ids = $4,
            lease_expires_at = clock_timestamp() + make_interval(secs => $5)
-         WHERE id = $1 AND fencing_token = $2 AND finished_at IS NULL AND lease_expires_at > clock_timestamp()`,
+         WHERE id = $1 AND fencing_token = $2 AND finished_at IS NULL AND lease_expires_at > clock_timestamp()
+           AND cancel_requested_at IS NULL`,
         [ref.id, ref.fencing_token, prompt, message_ids, this.leaseSeconds],
       );
-      if (count === 0) throw notCurrent();
+      if (count === 0) {
+        if (await this.isCancelled(manager, ref)) return false;
+        throw notCurrent();
+      }
       if (message_ids.length > 0)
         await manager.query(
           'UPDATE messages SET delivered_at = coalesce(delivered_at, now()) WHERE id = ANY($1)',
           [message_ids],
         );
+      return true;
     });
+  }
+
+  private async isCancelled(manager: EntityManager, { id, fencing_token }: RunRef): Promise<boolean> {
+    const rows = await manager.query<unknown[]>(
+      `SELECT 1 FROM agent_runs WHERE id = $1 AND fencing_token = $2 AND finished_at IS NULL
+         AND lease_expires_at > clock_timestamp() AND cancel_requested_at IS NOT NULL`,
+      [id, fencing_token],
+    );
+    return rows.length > 0;
   }
 
   /**

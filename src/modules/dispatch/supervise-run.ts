@@ -120,7 +120,10 @@ export class RunSupervisor {
     if (material === null) throw new RunNotStarted('The run had ended before it began');
     const prompt = buildPrompt(material.prompt, randomBytes(12).toString('hex'));
     const asked = performance.now();
-    await this.lifecycle.keepPrompt(ref, prompt.text, prompt.message_ids);
+    if (!(await this.lifecycle.keepPrompt(ref, prompt.text, prompt.message_ids))) {
+      await this.settle(ref, { status: 'cancelled' });
+      return null;
+    }
     return runtime.start({
       run: { ...claimed, id: claimed.run_id },
       agent: material.agent,

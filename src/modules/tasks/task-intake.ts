@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { type QueryRunner } from 'typeorm';
+import { type EntityManager, type QueryRunner } from 'typeorm';
 import { applyLabel } from './intake/apply-labels.js';
 import { applyDeleted, applyTransferred } from './intake/apply-moved.js';
 import { applyOpened } from './intake/apply-opened.js';
@@ -27,10 +27,20 @@ const HANDLERS: Record<SourceAction, Handler> = {
   deleted: applyDeleted,
 };
 
+/** Told the ids of the tasks, which are locked. */
+export type RedactionListener = (manager: EntityManager, task_ids: number[]) => Promise<void>;
+
 /** Turns what happens to issues and pull requests into tasks: one task per source, whatever arrives in which order. */
 @Injectable()
 export class TaskIntake {
+  private readonly redactions: RedactionListener[] = [];
+
   constructor(private readonly transitions: TaskTransitions) {}
+
+  /** Runs `listener` inside the transaction that takes away the text of tasks whose source was deleted. */
+  onRedaction(listener: RedactionListener): void {
+    this.redactions.push(listener);
+  }
 
   /**
    * Applies the changes in their order, in the caller's transaction, which must commit for any of it to count. Without
@@ -45,6 +55,8 @@ export class TaskIntake {
     const outcomes: SourceOutcome[] = [];
     for (const change of changes) outcomes.push(await this.applyOne(batch, change));
     await batch.end();
+    if (batch.redacted.length > 0)
+      for (const listener of this.redactions) await listener(batch.manager, batch.redacted);
     await addTasksOfOthers(runner, changes, outcomes);
     return outcomes;
   }

@@ -4,6 +4,8 @@ export { TaskContexts } from './context/task-contexts.service.js';
 export { Messages } from './messages/messages.service.js';
 export { recordEvent, recordEvents, type NewTaskEvent } from './record-event.js';
 export { TaskEvents } from './task-events.service.js';
+export { REDACTED } from './intake/apply-moved.js';
+export { isDeletedAtSource } from './intake/locked-sources.js';
 export { TaskIntake } from './task-intake.js';
 export { canTransition, isFinished, TRANSITIONS } from './task-states.js';
 export {

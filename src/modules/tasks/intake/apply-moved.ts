@@ -53,7 +53,7 @@ export async function moveTask(
   return { task_id, actions: [`moved task #${task_id} to ${to.repository ?? to.key}`] };
 }
 
-/** `deleted`: no more work, and no more of the text than the branch's name; the audit trail never held it. */
+/** `deleted`: no more work, and no more of the text; the audit trail never held it. What others hold: see `onRedaction`. */
 export async function applyDeleted(
   batch: IntakeBatch,
   transitions: TaskTransitions,
@@ -73,12 +73,16 @@ export async function applyDeleted(
   task.title = taskTitle(source.kind, REDACTED);
   task.description = `${heading(source.kind, source.number)}\n\n${REDACTED}`;
   task.tags = boundTags(task.tags.slice(0, 2));
+  task.last_error = task.last_error === null ? null : REDACTED;
+  // A branch that is being merged, or was, keeps the name it has in the repository.
+  if (task.status === 'cancelled') task.branch = `task-${task.id}`;
   await batch.manager.save(task);
   await batch.manager.query(
     `UPDATE messages SET content = $2 WHERE task_id = $1 AND actor->>'type' = 'github'`,
     [task.id, REDACTED],
   );
   await batch.recordEvent(change, task, { type: 'task.redacted' });
+  batch.redacted.push(task.id);
   return { task_id: task.id, actions: [...cancelled, `redacted task #${task.id}`] };
 }
 

@@ -9,6 +9,8 @@ import { senderOf } from './sender.js';
 
 /** The changes that one transaction applies, in the order they came. */
 export class IntakeBatch {
+  /** Tasks whose text was taken away: others hold some of it too. */
+  readonly redacted: number[] = [];
   private openings: Opening[] = [];
 
   private constructor(
