@@ -1,15 +1,15 @@
 import { type NestExpressApplication } from '@nestjs/platform-express';
-import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
+import { SwaggerModule } from '@nestjs/swagger';
 import { type NextFunction, type Request, type Response } from 'express';
 import helmet from 'helmet';
 import { type Logger } from 'pino';
 import { ResolvedSettings } from './config/settings.js';
-import { VERSION } from './config/version.js';
 import { parseJsonBody } from './http/json-body.js';
 import { PageInterceptor } from './http/pagination.js';
 import { ProblemFilter } from './http/problem.filter.js';
 import { requestHeaders, withoutTrailingSlash } from './http/request-headers.middleware.js';
 import { validationPipe } from './http/validation.js';
+import { openApiDocument } from './openapi.js';
 import { LOGGER } from './logging/logging.module.js';
 import { requestLog } from './logging/request-log.middleware.js';
 
@@ -51,24 +51,6 @@ export function configureApp(app: NestExpressApplication): NestExpressApplicatio
     swaggerOptions: { persistAuthorization: true },
   });
   return app;
-}
-
-export function openApiDocument(app: NestExpressApplication): OpenAPIObject {
-  const description =
-    'Turns GitHub issues into finished work by AI agents. Authenticate with `X-API-Key` or a bearer token; ' +
-    'lists answer a bare array and name the next page in the `Link` header; errors are problem+json (RFC 9457).';
-  return SwaggerModule.createDocument(
-    app,
-    new DocumentBuilder()
-      .setTitle('Entourage')
-      .setDescription(description)
-      .setVersion(VERSION)
-      .addBearerAuth({ type: 'http', scheme: 'bearer', bearerFormat: 'JWT' }, 'bearer')
-      .addApiKey({ type: 'apiKey', in: 'header', name: 'X-API-Key' }, 'api-key')
-      .addSecurityRequirements('bearer')
-      .addSecurityRequirements('api-key')
-      .build(),
-  );
 }
 
 /** Swagger UI needs inline styles and data: images; nothing else is loosened. HSTS is set on https only. */

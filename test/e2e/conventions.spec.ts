@@ -61,6 +61,22 @@ describe('conventions of every answer', () => {
     expect(JSON.parse(answer.text)).toMatchObject({ code: 'validation_failed' });
   });
 
+  it('documents how every route fails', async () => {
+    const { body } = (await service.http.get('/docs-json').expect(200)) as {
+      body: { paths: Record<string, Record<string, { responses: Record<string, { content?: object }> }>> };
+    };
+    const operations = Object.entries(body.paths).flatMap(([path, methods]) =>
+      Object.entries(methods).map(([method, { responses }]) => ({ route: `${method} ${path}`, responses })),
+    );
+    expect(operations.length).toBeGreaterThan(50);
+    for (const { route, responses } of operations) {
+      expect([route, responses['default']?.content]).toEqual([
+        route,
+        { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
+      ]);
+    }
+  });
+
   it('redirects a trailing slash, keeping the query', async () => {
     const answer = await service.http.get('/api/v1/orgs/?limit=1').expect(307);
     expect(answer.headers['location']).toBe('/api/v1/orgs?limit=1');

@@ -1,5 +1,5 @@
 import { Body, Controller, Get, HttpCode, Param, Patch, Post, Put, Query } from '@nestjs/common';
-import { ApiTags } from '@nestjs/swagger';
+import { ApiOkResponse, ApiTags } from '@nestjs/swagger';
 import { type Page, PageQuery } from '../../http/pagination.js';
 import { IntIdPipe, UuidPipe } from '../../http/validation.js';
 import { AgentRoute, CurrentIdentity } from '../auth/decorators.js';
@@ -32,6 +32,7 @@ export class TasksController {
     private readonly events: TaskEvents,
   ) {}
 
+  /** Makes a task; one with an assignee or `auto_assign` is dispatched. */
   @Post('teams/:team_id/tasks')
   create(
     @CurrentIdentity() identity: Identity,
@@ -54,6 +55,7 @@ export class TasksController {
   /** Newest first; archived tasks only when asked for. */
   @AgentRoute()
   @Get('teams/:team_id/tasks')
+  @ApiOkResponse({ type: [TaskDetailDto] })
   list(
     @CurrentIdentity() identity: Identity,
     @Param('team_id', UuidPipe) team_id: string,
@@ -62,6 +64,7 @@ export class TasksController {
     return this.tasks.list(identity, team_id, query);
   }
 
+  /** A task, with what it depends on and where it comes from. */
   @AgentRoute()
   @Get('tasks/:task_id')
   detail(
@@ -71,6 +74,7 @@ export class TasksController {
     return this.tasks.detail(identity, task_id);
   }
 
+  /** Changes title, description, priority or tags; what is null or absent stays. */
   @Patch('tasks/:task_id')
   update(
     @CurrentIdentity() identity: Identity,
@@ -92,6 +96,7 @@ export class TasksController {
     return this.changes.changeStatus(identity, task_id, body);
   }
 
+  /** Puts a finished task away; the list leaves it out. */
   @Post('tasks/:task_id/archive')
   @HttpCode(200)
   archive(
@@ -102,6 +107,7 @@ export class TasksController {
     return this.changes.archive(identity, task_id, body.actor_id);
   }
 
+  /** Gives the task to an agent of its team, from the start again if its attempts were used up. */
   @Post('tasks/:task_id/assign')
   @HttpCode(200)
   assign(
@@ -135,6 +141,7 @@ export class TasksController {
   /** The audit trail, oldest first. */
   @AgentRoute()
   @Get('tasks/:task_id/events')
+  @ApiOkResponse({ type: [TaskEventDto] })
   listEvents(
     @CurrentIdentity() identity: Identity,
     @Param('task_id', IntIdPipe) task_id: number,

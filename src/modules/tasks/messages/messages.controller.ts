@@ -1,5 +1,5 @@
 import { Body, Controller, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
-import { ApiTags } from '@nestjs/swagger';
+import { ApiOkResponse, ApiTags } from '@nestjs/swagger';
 import { type Page } from '../../../http/pagination.js';
 import { IntIdPipe, UuidPipe } from '../../../http/validation.js';
 import { AgentRoute, CurrentIdentity } from '../../auth/decorators.js';
@@ -12,6 +12,7 @@ import { Messages } from './messages.service.js';
 export class MessagesController {
   constructor(private readonly messages: Messages) {}
 
+  /** Sends as the caller, whoever the body says it is from. */
   @AgentRoute()
   @Post('teams/:team_id/messages')
   send(
@@ -25,6 +26,7 @@ export class MessagesController {
   /** Newest first; what is processed only when asked for. */
   @AgentRoute()
   @Get('agents/:agent_id/inbox')
+  @ApiOkResponse({ type: [MessageDto] })
   inbox(
     @CurrentIdentity() identity: Identity,
     @Param('agent_id', UuidPipe) agent_id: string,
