@@ -1,6 +1,5 @@
 import { Injectable } from '@nestjs/common';
 import { idTime, newId } from '../../../database/new-id.js';
-import { DomainError } from '../../../errors/domain-error.js';
 import { correlate } from '../../../http/request-context.js';
 import { packBody } from '../../deliveries/body-codec.facade.js';
 import { noSuchWebhook, notSigned, type ReceiveAnswer } from './batch-item.js';
