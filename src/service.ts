@@ -105,6 +105,7 @@ async function resolveDatabase(
     directory: settings.ENTOURAGE_DATA_DIR,
     password: secrets.database_password,
     progress,
+    keep: true,
   });
   undo.push(() => server.stop());
   return Object.assign(new ResolvedSettings(), settings, {

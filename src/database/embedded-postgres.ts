@@ -15,6 +15,7 @@ import { createServer } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
+import { keepRunning } from './keep-running.js';
 import { postgresUser, reachablePlaces, type UnixUser } from './postgres-user.js';
 import { runProgram } from './run-program.js';
 
@@ -49,6 +50,8 @@ export interface EmbeddedPostgresOptions {
   password: string;
   /** Called with a line for a person before each step that takes time. */
   progress?: (step: string) => void;
+  /** Start the server again, where it listened before, should it die. */
+  keep?: boolean;
   /** Extra server settings, by name. */
   settings?: Record<string, string>;
 }
@@ -82,7 +85,22 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
     const url = (database: string): string =>
       `postgres://${ROLE}:${encodeURIComponent(options.password)}@127.0.0.1:${port}/${database}`;
     await createDatabase(url('postgres'));
-    return { url: url(ROLE), stop: () => server.stop() };
+    const release = options.keep
+      ? keepRunning(
+          {
+            isAlive: () => server.isAlive(),
+            restart: () => server.start(options.settings ?? {}, port).then(() => undefined),
+          },
+          progress,
+        )
+      : undefined;
+    return {
+      url: url(ROLE),
+      stop: async () => {
+        await release?.();
+        await server.stop();
+      },
+    };
   } catch (error) {
     await server.stop();
     if ((error as { code?: unknown }).code === INVALID_PASSWORD)
@@ -135,11 +153,11 @@ class Server {
     }
   }
 
-  /** @returns the port it listens on. */
-  async start(extra: Record<string, string>): Promise<number> {
+  /** @returns the port it listens on: the one given, or a free one. */
+  async start(extra: Record<string, string>, given?: number): Promise<number> {
     const log = join(this.data, 'start.log');
     for (let attempt = 1; ; attempt += 1) {
-      const port = await freePort();
+      const port = given ?? (await freePort());
       await this.configure(port, extra);
       await rm(log, { force: true });
       try {
@@ -178,6 +196,17 @@ class Server {
         .map(([name, value]) => `${name} = '${value.replaceAll("'", "''")}'\n`)
         .join(''),
     );
+  }
+
+  /** Whether the server's process is there, without starting another one to ask. */
+  async isAlive(): Promise<boolean> {
+    try {
+      const [pid] = (await readFile(join(this.data, 'postmaster.pid'), 'utf8')).split('\n');
+      process.kill(Number(pid), 0);
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   /** Whether a server runs on this cluster. What a machine's crash left of one is cleared away. */

@@ -119,6 +119,21 @@ describe('the life of the service', () => {
     expect(await loginStatus(third.url)).toBe(200);
   });
 
+  it('starts its PostgreSQL again when that is killed, and answers 503 meanwhile', async () => {
+    const directory = await temporaryDirectory();
+    const { child, url } = await started({ ENTOURAGE_DATA_DIR: directory });
+    expect((await post(url, '/auth/register', account)).status).toBe(201);
+    const killed = postgresPid(join(directory, 'postgres')) ?? 0;
+    process.kill(killed, 'SIGKILL');
+    expect(await loginStatus(url)).toBe(503);
+    const ready = async (): Promise<boolean> => (await fetch(`${url}/api/v1/health/ready`)).ok;
+    await until(ready, 'the database to be back', 60_000);
+    expect(await loginStatus(url)).toBe(200);
+    expect(postgresPid(join(directory, 'postgres'))).not.toBe(killed);
+    expect(await child.stop()).toEqual({ code: 0, signal: null });
+    expect(postgresPid(join(directory, 'postgres'))).toBeNull();
+  });
+
   it('lets a second service on the same data directory know', async () => {
     const directory = await temporaryDirectory();
     const { child, url } = await started({ ENTOURAGE_DATA_DIR: directory });
