@@ -1,3 +1,4 @@
+import { PartialType } from '@nestjs/swagger';
 import { IsIn, IsObject, IsOptional } from 'class-validator';
 import { JsonObject, Text } from '../../http/fields.js';
 import {
@@ -36,34 +37,11 @@ export class CreateAgentDto {
   runtime_config?: Record<string, unknown>;
 }
 
-/** What is left out, or null, stays as it is. */
-export class UpdateAgentDto {
-  @IsOptional()
-  @Text(1, 100)
-  name?: string;
-
-  @IsOptional()
-  @IsIn(AGENT_ROLES)
-  role?: AgentRole;
-
-  @IsOptional()
-  @Text(1, 200)
-  model?: string;
-
-  /** Merged into the present config, key by key. */
-  @IsOptional()
-  @JsonObject()
-  config?: Record<string, unknown>;
-
-  @IsOptional()
-  @IsIn(AGENT_RUNTIMES)
-  runtime?: AgentRuntime;
-
-  /** Replaces the present one. */
-  @IsOptional()
-  @IsObject()
-  runtime_config?: Record<string, unknown>;
-
+/**
+ * What is left out, or null, stays as it is; `config` is merged into the present one key by key, `runtime_config`
+ * replaces it.
+ */
+export class UpdateAgentDto extends PartialType(CreateAgentDto) {
   /** `paused`: gets no further work; `idle`: takes work again. */
   @IsOptional()
   @IsIn(['idle', 'paused'])

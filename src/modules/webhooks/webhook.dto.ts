@@ -1,3 +1,4 @@
+import { PartialType, PickType } from '@nestjs/swagger';
 import { Transform, Type } from 'class-transformer';
 import {
   ArrayMaxSize,
@@ -57,32 +58,10 @@ export class CreateWebhookDto {
   active?: boolean | null;
 }
 
-export class UpdateWebhookDto {
-  @IsOptional()
-  @IsString()
-  @Length(1, 100)
-  name?: string | null;
-
-  @IsOptional()
-  @IsUUID()
-  team_id?: string | null;
-
-  @IsOptional()
-  @IsArray()
-  @ArrayMaxSize(300)
-  @IsString({ each: true })
-  @MaxLength(100, { each: true })
-  events?: string[] | null;
-
-  @IsOptional()
-  @IsBoolean()
-  active?: boolean | null;
-
-  /** Replaces the whole config. */
-  @IsOptional()
-  @IsObject()
-  config?: Record<string, unknown> | null;
-}
+/** What is left out, or null, stays as it is; `config` is replaced as a whole. */
+export class UpdateWebhookDto extends PartialType(
+  PickType(CreateWebhookDto, ['name', 'team_id', 'events', 'active', 'config']),
+) {}
 
 export class RegenerateSecretDto {
   /** How long the old secret stays valid beside the new one: 0 (at once) to 7 days. */
