@@ -217,6 +217,13 @@ describe('intake that follows what happens after opening', () => {
         .getRepository(TaskEvent)
         .find({ where: { task_id: task_id! }, order: { id: 'DESC' }, take: 1 });
       expect(event!.data).toMatchObject({ not_applied: 'critical' });
+      await one(change('closed', { ...item, state: 'closed', updated_at: at(1) }));
+      const reopened = await one(change('reopened', { ...item, updated_at: at(2) }));
+      expect(reopened.actions).toEqual([
+        `reopened task #${task_id}`,
+        `re-ranked task #${task_id} to critical`,
+      ]);
+      expect(await taskOf(task_id!)).toMatchObject({ status: 'todo', priority: 'critical' });
     });
 
     it('follow the map of the webhook', async () => {

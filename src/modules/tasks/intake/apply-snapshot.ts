@@ -3,7 +3,9 @@ import { type TaskSource } from '../task-source.entity.js';
 import { lockTask, type TaskTransitions } from '../task-transitions.js';
 import { applyDraft } from './apply-draft.js';
 import { cancelTask } from './apply-moved.js';
+import { activeLabels } from './apply-opened.js';
 import { type IntakeBatch } from './intake-batch.js';
+import { labelPriority } from './label-priority.js';
 import { reviseTask } from './revise-task.js';
 import { senderOf } from './sender.js';
 
@@ -39,7 +41,7 @@ export async function applySnapshot(
   if (state === 'closed' && (change.action === 'closed' || wasState === 'open'))
     actions.push(...(await cancelTask(batch, transitions, change, source.task_id, closedAs(source))));
   if (state === 'open' && (change.action === 'reopened' || wasState === 'closed'))
-    actions.push(...(await reopen(batch, transitions, change, source.task_id)));
+    actions.push(...(await reopen(batch, transitions, change, source, source.task_id)));
   const task = await lockTask(batch.manager, source.task_id);
   actions.push(...(await reviseTask(batch, change, source, task)));
   if (source.draft !== wasDraft) actions.push(...(await applyDraft(batch, change, source, task)));
@@ -65,10 +67,12 @@ function draftOf({ action, item }: SourceChange): boolean {
 const closedAs = ({ state_reason }: TaskSource): string =>
   state_reason === null ? 'closed' : state_reason === 'merged' ? 'merged' : `closed as ${state_reason}`;
 
+/** A new attempt starts from what the labels say by now: what came while the last one ran was only noted. */
 async function reopen(
   batch: IntakeBatch,
   transitions: TaskTransitions,
   change: SourceChange,
+  source: TaskSource,
   task_id: number,
 ): Promise<string[]> {
   const task = await transitions.reopen(batch.manager, {
@@ -77,5 +81,14 @@ async function reopen(
     reason: 'opened again on GitHub',
     delivery_id: change.delivery_id,
   });
-  return task === null ? [] : [`reopened task #${task_id}`];
+  if (task === null) return [];
+  const { priority: from } = task;
+  const to = labelPriority(activeLabels(source.labels), change.policy.label_priorities);
+  if (from === to) return [`reopened task #${task_id}`];
+  await batch.manager.save(Object.assign(task, { priority: to }));
+  await batch.recordEvent(change, task, {
+    type: 'task.updated',
+    data: { fields: ['priority'], priority: { from, to } },
+  });
+  return [`reopened task #${task_id}`, `re-ranked task #${task_id} to ${to}`];
 }
