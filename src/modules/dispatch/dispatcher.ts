@@ -10,18 +10,39 @@ import { ResolvedSettings } from '../../config/settings.js';
 import { readRuns, readTeams, RUNS_CHANNEL, TASKS_CHANNEL } from '../../database/channels.js';
 import { newId } from '../../database/new-id.js';
 import { NotificationListener } from '../../database/notification-listener.js';
+import { prepared, type PreparedStatement } from '../../database/prepared.js';
 import { type ClaimedRun } from './claim-run.js';
 import { RunLifecycle } from './run-lifecycle.js';
 import { RunSupervisor } from './supervise-run.js';
 
-/** Teams that have a waiting task and an idle agent whose runtime a dispatcher starts. */
-const TEAMS_WITH_WORK = `
-  SELECT DISTINCT a.team_id FROM agents a
-  WHERE a.status = 'idle' AND a.runtime IN ('command', 'http')
-    AND EXISTS (SELECT FROM tasks t WHERE t.team_id = a.team_id AND t.status = 'todo' AND t.hold_reason IS NULL)`;
-const NEXT_BACKOFF = `
-  SELECT extract(epoch FROM min(dispatch_after) - clock_timestamp())::float8 * 1000 AS wait_ms FROM tasks
-  WHERE status = 'todo' AND hold_reason IS NULL AND dispatch_after > clock_timestamp()`;
+/**
+ * What there is to do, in one statement that changes nothing: most notifications concern teams whose agents are busy or
+ * pull their work themselves. `$1`: the teams in question, null for all.
+ */
+const LOOK: PreparedStatement = {
+  name: 'dispatcher-look',
+  text: `
+  SELECT
+    ARRAY(
+      SELECT DISTINCT a.team_id FROM agents a
+      WHERE ($1::uuid[] IS NULL OR a.team_id = ANY($1)) AND a.status = 'idle' AND a.runtime IN ('command', 'http')
+        AND EXISTS (SELECT FROM tasks t WHERE t.team_id = a.team_id AND t.status = 'todo' AND t.hold_reason IS NULL)
+    ) AS teams,
+    EXISTS (SELECT FROM agent_runs WHERE finished_at IS NULL AND status = 'starting' AND dispatcher IS NULL
+      AND runtime IN ('command', 'http')) AS orphans,
+    (SELECT extract(epoch FROM min(dispatch_after) - clock_timestamp())::float8 * 1000 FROM tasks
+     WHERE status = 'todo' AND hold_reason IS NULL AND dispatch_after > clock_timestamp()) AS backoff_ms`,
+};
+
+interface Seen {
+  /** Those that have a waiting task and an idle agent whose runtime a dispatcher starts. */
+  teams: string[];
+  /** Whether there are runs that nobody supervises yet. */
+  orphans: boolean;
+  /** Until the nearest backoff is over. */
+  backoff_ms: number | null;
+}
+
 const MAX_TIMER_MS = 3_600_000;
 
 /**
@@ -121,19 +142,26 @@ export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShut
 
   private async look(): Promise<void> {
     while (this.running && (this.everything || this.teams.size > 0) && this.hasRoom) {
-      const full = this.everything;
-      this.everything = false;
-      const room = this.settings.ENTOURAGE_MAX_CONCURRENT_RUNS - this.supervisor.occupied;
-      for (const run of await this.lifecycle.adopt(this.id, room)) this.supervise(run);
-      if (full)
-        for (const { team_id } of await this.db.query<{ team_id: string }[]>(TEAMS_WITH_WORK))
-          this.teams.add(team_id);
       // Those that change from here on are looked at in the next round, with what is to be adopted by then.
-      const teams = [...this.teams];
+      const changed = this.everything ? null : [...this.teams];
+      this.everything = false;
       this.teams.clear();
+      const { teams, orphans, backoff_ms } = await this.see(changed);
+      this.planBackoff(backoff_ms);
+      const room = this.settings.ENTOURAGE_MAX_CONCURRENT_RUNS - this.supervisor.occupied;
+      if (orphans) for (const run of await this.lifecycle.adopt(this.id, room)) this.supervise(run);
       for (const team_id of teams) await this.claimAll(team_id);
     }
-    await this.planBackoff();
+  }
+
+  private async see(teams: string[] | null): Promise<Seen> {
+    const runner = this.db.createQueryRunner();
+    try {
+      const [seen] = await prepared<Seen>(runner, LOOK, [teams]);
+      return seen ?? { teams: [], orphans: false, backoff_ms: null };
+    } finally {
+      await runner.release();
+    }
   }
 
   private async claimAll(team_id: string): Promise<void> {
@@ -154,11 +182,10 @@ export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShut
   }
 
   /** Looks again at the very moment the nearest backoff is over. */
-  private async planBackoff(): Promise<void> {
-    const [next] = await this.db.query<{ wait_ms: number | null }[]>(NEXT_BACKOFF);
+  private planBackoff(wait_ms: number | null): void {
     clearTimeout(this.backoff);
-    if (!this.running || next === undefined || next.wait_ms === null) return;
-    this.backoff = setTimeout(() => this.wake('*'), Math.min(MAX_TIMER_MS, Math.max(0, next.wait_ms) + 1));
+    if (!this.running || wait_ms === null) return;
+    this.backoff = setTimeout(() => this.wake('*'), Math.min(MAX_TIMER_MS, Math.max(0, wait_ms) + 1));
   }
 
   private heed(runs: string[] | '*'): void {
