@@ -27,6 +27,12 @@ export function connectionOptions(
     poolSize,
     applicationName: 'entourage',
     connectTimeoutMS: 1_500,
-    extra: { statement_timeout: 30_000, idle_in_transaction_session_timeout: 60_000, keepAlive: true },
+    extra: {
+      statement_timeout: 30_000,
+      idle_in_transaction_session_timeout: 60_000,
+      keepAlive: true,
+      // What is asked before the last answer came is sent at once, in order: see ProcessBatch.
+      pipeline: true,
+    },
   };
 }

@@ -1,5 +1,12 @@
 import { type QueryRunner } from 'typeorm';
 import { RUNS_CHANNEL, runsPayload, TASKS_CHANNEL, teamsPayload } from './channels.js';
+import { prepared, type PreparedStatement } from './prepared.js';
+
+const NOTIFY: PreparedStatement = { name: 'notify', text: 'SELECT pg_notify($1, $2)' };
+const NOTIFY_BOTH: PreparedStatement = {
+  name: 'notify-both',
+  text: 'SELECT pg_notify($1, $2), pg_notify($3, $4)',
+};
 
 interface Marks {
   teams: Set<string>;
@@ -39,10 +46,7 @@ export async function flushNotifications(runner: QueryRunner): Promise<void> {
   ];
   if (channels.length === 0) return;
   forgetNotifications(runner);
-  await runner.query(
-    channels.length === 2 ? 'SELECT pg_notify($1, $2)' : 'SELECT pg_notify($1, $2), pg_notify($3, $4)',
-    channels,
-  );
+  await prepared(runner, channels.length === 2 ? NOTIFY : NOTIFY_BOTH, channels);
 }
 
 export function forgetNotifications(runner: QueryRunner): void {

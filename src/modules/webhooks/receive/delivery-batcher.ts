@@ -7,10 +7,14 @@ import { type BatchItem, type BatchResult } from './batch-item.js';
 import { ProcessBatch } from './process-batch.js';
 import { unavailable } from './unavailable.js';
 
-const MAX_ITEMS = 64;
+const MAX_ITEMS = 128;
 const MAX_BYTES = 8 * 1024 * 1024;
-/** Two, so that one is prepared while the other waits for its commit; more would only queue at NOTIFY's lock. */
-const MAX_IN_FLIGHT = 2;
+/**
+ * One at a time, as long as it is quick: whoever comes meanwhile fills the next, and a delivery costs the less the more
+ * share a transaction. One that is slow, because it waits for another's lock, does not keep the rest waiting.
+ */
+const SLOW_MS = 50;
+const MAX_IN_FLIGHT = 3;
 const MAX_WAITING = 2_000;
 const MAX_WAITING_BYTES = 128 * 1024 * 1024;
 const TRIES = 3;
@@ -34,6 +38,7 @@ export class DeliveryBatcher implements OnApplicationShutdown {
   private waiting: Waiting[] = [];
   private waitingBytes = 0;
   private inFlight = 0;
+  private slow = 0;
   private scheduled = false;
   private idle: (() => void)[] = [];
 
@@ -92,7 +97,7 @@ export class DeliveryBatcher implements OnApplicationShutdown {
 
   /** Not at once: what the same turn of the event loop still brings comes along. */
   private schedule(): void {
-    if (this.scheduled || this.inFlight >= MAX_IN_FLIGHT) return;
+    if (this.scheduled || !this.mayStart) return;
     this.scheduled = true;
     setImmediate(() => {
       this.scheduled = false;
@@ -100,7 +105,12 @@ export class DeliveryBatcher implements OnApplicationShutdown {
     });
   }
 
+  private get mayStart(): boolean {
+    return this.inFlight === this.slow && this.inFlight < MAX_IN_FLIGHT;
+  }
+
   private start(): void {
+    if (!this.mayStart) return;
     const taken: Waiting[] = [];
     let bytes = 0;
     while (taken.length < MAX_ITEMS && bytes < MAX_BYTES) {
@@ -112,13 +122,26 @@ export class DeliveryBatcher implements OnApplicationShutdown {
       taken.push(next);
     }
     if (taken.length > 0) {
-      this.inFlight += 1;
-      void this.run(taken).finally(() => {
-        this.inFlight -= 1;
-        this.start();
-      });
-      if (this.waiting.length > 0) this.schedule();
+      void this.runTimed(taken);
     } else if (this.inFlight === 0) for (const resolve of this.idle.splice(0)) resolve();
+  }
+
+  private async runTimed(taken: Waiting[]): Promise<void> {
+    let isSlow = false;
+    this.inFlight += 1;
+    const timer = setTimeout(() => {
+      isSlow = true;
+      this.slow += 1;
+      this.start();
+    }, SLOW_MS);
+    try {
+      await this.run(taken);
+    } finally {
+      clearTimeout(timer);
+      this.inFlight -= 1;
+      if (isSlow) this.slow -= 1;
+      this.start();
+    }
   }
 
   private async run(taken: Waiting[]): Promise<void> {

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
-import { type PoolClient } from 'pg';
 import { DataSource, type QueryRunner } from 'typeorm';
+import { flushNotifications } from '../../../database/notify-on-commit.js';
+import { prepared, type PreparedStatement } from '../../../database/prepared.js';
 import { DomainError } from '../../../errors/domain-error.js';
 import { unpackBody } from '../../deliveries/body-codec.facade.js';
 import { DeliveryRecords } from '../../deliveries/delivery-records.service.js';
@@ -26,6 +27,11 @@ import { isOutdated, WEBHOOK_COLUMNS, WebhookCache, type WebhookRow } from './we
 /** Long past the moment when every sender of the batch has been answered 503. */
 const CUT_AFTER_MS = 5_000;
 
+const CURRENT: PreparedStatement = {
+  name: 'webhooks-current',
+  text: `SELECT ${WEBHOOK_COLUMNS} FROM webhooks WHERE id = ANY($1::uuid[])`,
+};
+
 /** Records a batch of requests and lets them have their effect, in one transaction. */
 @Injectable()
 export class ProcessBatch {
@@ -37,64 +43,87 @@ export class ProcessBatch {
   ) {}
 
   async process(items: BatchItem[]): Promise<BatchResult[]> {
-    return this.inTransaction(async (runner) => {
-      const refused = await this.refresh(runner, items);
-      const fresh = items.filter((item) => item.purpose === 'receive' && !refused.has(item));
-      const standings = await placeItems(runner, this.records, fresh);
-      const replays = items.filter((item) => item.purpose === 'replay' && !refused.has(item));
-      const recorded = await this.records.lock(
-        runner,
-        replays.map((item) => item.received.delivery_id),
-      );
-      const seen = new Set<string>();
-      const placed = items.map((item): Placed => {
-        const failure = refused.get(item);
-        const again = recorded.get(item.received.delivery_id);
-        const standing: Standing =
-          failure !== undefined
-            ? { kind: 'refused', failure }
-            : item.purpose === 'replay'
-              ? {
-                  kind: 'again',
-                  delivery_id: item.received.delivery_id,
-                  correlation_id: again?.correlation_id ?? item.received.correlation_id,
-                  // Replayed twice in one batch: what the first of them did stays on record.
-                  processed: again?.status === 'processed' || seen.has(item.received.delivery_id),
-                }
-              : (standings.get(item) ?? { kind: 'refused', failure: notSigned() });
-        if (item.purpose === 'replay') seen.add(item.received.delivery_id);
-        return { item, standing, outcome: null };
-      });
-      await this.haveEffect(runner, placed);
-      await this.record(runner, placed);
-      await this.keepFacts(runner, items);
+    return onConnection(this.db, CUT_AFTER_MS, (runner) => this.processOn(runner, items));
+  }
+
+  /**
+   * All senders of the batch wait for every answer of the database, so what needs no answer is sent without waiting
+   * for one: the look at the webhooks with BEGIN; the new deliveries and NOTIFY with COMMIT, which PostgreSQL makes a
+   * ROLLBACK when one of them failed.
+   */
+  private async processOn(runner: QueryRunner, items: BatchItem[]): Promise<BatchResult[]> {
+    const webhooks = this.asTheyAre(runner, items);
+    webhooks.catch(() => undefined);
+    try {
+      await runner.startTransaction();
+      const placed = await this.place(runner, items, await webhooks);
       const byItem = new Map(placed.map((one) => [one.item, one]));
+      await this.haveEffect(runner, placed);
+      await this.recordAgain(runner, placed);
+      await this.keepFacts(runner, items);
+      const rows = placed.flatMap((one) => recordOf(one, byItem) ?? []);
+      const written = Promise.all([this.records.insert(runner, rows), flushNotifications(runner)]);
+      written.catch(() => undefined);
+      await runner.commitTransaction();
+      await written;
       return placed.map((one) => resultOf(one, byItem));
+    } catch (error) {
+      if (runner.isTransactionActive) await runner.rollbackTransaction().catch(() => undefined);
+      throw error;
+    }
+  }
+
+  private async place(runner: QueryRunner, items: BatchItem[], webhooks: WebhookRow[]): Promise<Placed[]> {
+    const refused = await this.refresh(webhooks, items);
+    const fresh = items.filter((item) => item.purpose === 'receive' && !refused.has(item));
+    const standings = await placeItems(runner, this.records, fresh);
+    const replays = items.filter((item) => item.purpose === 'replay' && !refused.has(item));
+    const recorded = await this.records.lock(
+      runner,
+      replays.map((item) => item.received.delivery_id),
+    );
+    const seen = new Set<string>();
+    return items.map((item): Placed => {
+      const failure = refused.get(item);
+      const again = recorded.get(item.received.delivery_id);
+      const standing: Standing =
+        failure !== undefined
+          ? { kind: 'refused', failure }
+          : item.purpose === 'replay'
+            ? {
+                kind: 'again',
+                delivery_id: item.received.delivery_id,
+                correlation_id: again?.correlation_id ?? item.received.correlation_id,
+                // Replayed twice in one batch: what the first of them did stays on record.
+                processed: again?.status === 'processed' || seen.has(item.received.delivery_id),
+              }
+            : (standings.get(item) ?? { kind: 'refused', failure: notSigned() });
+      if (item.purpose === 'replay') seen.add(item.received.delivery_id);
+      return { item, standing, outcome: null };
     });
   }
 
   /** Records a delivery that could not be processed, so that it is known and can be sent or replayed again. */
   async recordFailure(item: BatchItem, error: unknown): Promise<void> {
-    await this.inTransaction(async (runner) => {
-      if (item.purpose === 'replay' || item.judgement === null) return;
-      const standing = (await placeItems(runner, this.records, [item])).get(item);
-      if (standing?.kind === 'new') await this.records.insert(runner, [failedRecord(item, error)]);
-      else if (standing?.kind === 'again') await this.records.countAttempts(runner, [standing.delivery_id]);
+    if (item.purpose === 'replay' || item.judgement === null) return;
+    await onConnection(this.db, CUT_AFTER_MS, async (runner) => {
+      try {
+        await runner.startTransaction();
+        const standing = (await placeItems(runner, this.records, [item])).get(item);
+        if (standing?.kind === 'new') await this.records.insert(runner, [failedRecord(item, error)]);
+        else if (standing?.kind === 'again') await this.records.countAttempts(runner, [standing.delivery_id]);
+        await runner.commitTransaction();
+      } catch (failure) {
+        if (runner.isTransactionActive) await runner.rollbackTransaction().catch(() => undefined);
+        throw failure;
+      }
     });
   }
 
-  private inTransaction<T>(work: (runner: QueryRunner) => Promise<T>): Promise<T> {
-    return onConnection(this.db, CUT_AFTER_MS, async (runner) => {
-      try {
-        await runner.startTransaction();
-        const result = await work(runner);
-        await runner.commitTransaction();
-        return result;
-      } catch (error) {
-        if (runner.isTransactionActive) await runner.rollbackTransaction().catch(() => undefined);
-        throw error;
-      }
-    });
+  private async asTheyAre(runner: QueryRunner, items: BatchItem[]): Promise<WebhookRow[]> {
+    return prepared<WebhookRow>(runner, CURRENT, [
+      [...new Set(items.map((item) => item.received.webhook.id))],
+    ]);
   }
 
   /**
@@ -102,15 +131,8 @@ export class ProcessBatch {
    * every process.
    * @returns what is refused for it.
    */
-  private async refresh(runner: QueryRunner, items: BatchItem[]): Promise<Map<BatchItem, DomainError>> {
+  private async refresh(rows: WebhookRow[], items: BatchItem[]): Promise<Map<BatchItem, DomainError>> {
     const refused = new Map<BatchItem, DomainError>();
-    const ids = [...new Set(items.map((item) => item.received.webhook.id))];
-    const client = (await runner.connect()) as PoolClient;
-    const { rows } = await client.query<WebhookRow>({
-      name: 'webhooks_fresh',
-      text: `SELECT ${WEBHOOK_COLUMNS} FROM webhooks WHERE id = ANY($1::uuid[])`,
-      values: [ids],
-    });
     const fresh = new Map(rows.map((row) => [row.id, row]));
     for (const item of items) {
       if (item.purpose === 'refusal') {
@@ -163,17 +185,13 @@ export class ProcessBatch {
     for (const [index, { one }] of acting.entries()) one.outcome = outcomes[index] ?? null;
   }
 
-  private async record(runner: QueryRunner, placed: Placed[]): Promise<void> {
-    const byItem = new Map(placed.map((one) => [one.item, one]));
+  /** What came before and came again: counted, and where it was tried again its outcome is written. */
+  private async recordAgain(runner: QueryRunner, placed: Placed[]): Promise<void> {
     const again = placed.flatMap((one) =>
       one.standing.kind === 'again' ? [{ one, standing: one.standing }] : [],
     );
     const withoutNews = again.filter(
       ({ one, standing }) => standing.processed && (one.outcome?.actions.length ?? 0) === 0,
-    );
-    await this.records.insert(
-      runner,
-      placed.flatMap((one) => recordOf(one, byItem) ?? []),
     );
     await this.records.tryAgain(
       runner,
