@@ -5,6 +5,7 @@ import { Authenticator } from './authenticator.js';
 import { AGENT_ROUTE, PUBLIC } from './decorators.js';
 import { type Identity } from './identity.js';
 import { assertScope } from './permissions.js';
+import { RATE_LIMITED } from './rate-limits/rate-limited.js';
 import { RateLimiter } from './rate-limits/rate-limiter.js';
 
 /**
@@ -25,7 +26,7 @@ export class AuthGuard implements CanActivate {
         context.getHandler(),
         context.getClass(),
       ]) ?? false;
-    if (marked(PUBLIC)) return this.limiter.canActivate(context);
+    if (marked(PUBLIC)) return !marked(RATE_LIMITED) || this.limiter.canActivate(context);
     const http = context.switchToHttp();
     const request = http.getRequest<Request & { user?: Identity }>();
     try {

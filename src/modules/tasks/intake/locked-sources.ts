@@ -95,8 +95,7 @@ export class LockedSources {
   }
 }
 
-const facts = (source: TaskSource): string =>
-  JSON.stringify(source, (name, value: unknown) => (name === 'task_id' ? undefined : value));
+const facts = (source: TaskSource): string => JSON.stringify({ ...source, task_id: undefined });
 
 /** A pull request's labels on opening do not rank it, so only what is done to them later is kept. */
 export const snapshotLabels = ({ item }: SourceChange): Record<string, boolean> =>

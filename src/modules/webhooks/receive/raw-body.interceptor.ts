@@ -78,7 +78,8 @@ export class RawBodyInterceptor implements NestInterceptor {
     const began = Date.now();
     try {
       this.holdBack(address, id);
-      const webhook = await withPatience(this.webhooks.get(id), DATABASE_PATIENCE_MS);
+      const webhook =
+        this.webhooks.remembered(id) ?? (await withPatience(this.webhooks.reload(id), DATABASE_PATIENCE_MS));
       const refusal_key = webhook?.id ?? UNKNOWN;
       if (webhook === null) this.holdBack(address, UNKNOWN);
       const patience = DATABASE_PATIENCE_MS - (Date.now() - began);

@@ -55,8 +55,9 @@ export class WebhookCache {
     private readonly secrets: WebhookSecrets,
   ) {}
 
-  async get(id: string): Promise<LoadedWebhook | null> {
-    return this.known.get(id) ?? this.reload(id);
+  /** Without asking the database. */
+  remembered(id: string): LoadedWebhook | undefined {
+    return this.known.get(id);
   }
 
   /** An unknown id is asked of the database each time: it may exist the next moment. */
