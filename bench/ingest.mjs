@@ -5,7 +5,7 @@ import autocannon from 'autocannon';
 import { fork } from 'node:child_process';
 import { createHmac, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -28,10 +28,10 @@ async function start(program, env) {
   const child = fork(program, {
     env: { PATH: process.env.PATH, ...env },
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-    execArgv:
-      process.env.BENCH_PROFILE && program.startsWith('dist')
-        ? ['--cpu-prof', '--cpu-prof-dir=/tmp/prof']
-        : [],
+    // BENCH_NODE_ARGS='--cpu-prof --cpu-prof-dir=/tmp/prof' shows where the service's time goes.
+    execArgv: program.startsWith('dist')
+      ? (process.env.BENCH_NODE_ARGS ?? '').split(' ').filter(Boolean)
+      : [],
   });
   children.push(child);
   let said = '';
@@ -41,6 +41,10 @@ async function start(program, env) {
       said += chunk;
       const url = /listening on (http:\S+);/.exec(said)?.[1];
       if (url !== undefined) done(url);
+    });
+    child.once('exit', (code, signal) => {
+      if (signal !== 'SIGTERM' && code !== 0)
+        console.error(`${program} ended (${code ?? signal}):\n${said.slice(-2000)}`);
     });
   });
 }
@@ -114,7 +118,21 @@ function nextBody() {
   );
 }
 
+/** CPU milliseconds that processes have used so far, of this process's children and theirs, by kind. Linux only. */
+async function cpu() {
+  const used = { node: 0, postgres: 0 };
+  for (const pid of (await readdir('/proc').catch(() => [])).filter((name) => /^\d+$/.test(name))) {
+    const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    const ticks = Number(fields[11]) + Number(fields[12]);
+    if (children.some((child) => child.pid === Number(pid))) used.node += ticks * 10;
+    else if (postmasters.has(Number(fields[1])) || postmasters.has(Number(pid))) used.postgres += ticks * 10;
+  }
+  return used;
+}
+
 async function round({ target, secret }) {
+  const before = await cpu();
   const result = await autocannon({
     url: target,
     method: 'POST',
@@ -140,15 +158,28 @@ async function round({ target, secret }) {
   if (result.non2xx > 0 || result.errors > 0)
     console.error(`  ${result.non2xx} answers not 2xx, ${result.errors} errors`);
   const { p50, p97_5, p99 } = result.latency;
-  return { rate: result['2xx'] / result.duration, p50, p97_5, p99 };
+  const after = await cpu();
+  const each = (kind) => (after[kind] - before[kind]) / result['2xx'];
+  return {
+    rate: result['2xx'] / result.duration,
+    p50,
+    p97_5,
+    p99,
+    node: each('node'),
+    postgres: each('postgres'),
+  };
 }
 
+const postmasters = new Set();
 const median = (numbers) => numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)];
 
 const directory = await mkdtemp(join(tmpdir(), 'entourage-bench-'));
 await chmod(directory, 0o711); // Started by root, PostgreSQL runs as a user of its own.
 const postgres = await startEmbeddedPostgres({ directory, password: 'bench' });
 try {
+  postmasters.add(
+    Number((await readFile(join(directory, 'postgres', 'postmaster.pid'), 'utf8')).split('\n')[0]),
+  );
   const admin = new pg.Client({ connectionString: postgres.url });
   await admin.connect();
   await admin.query('CREATE DATABASE floor');
@@ -183,6 +214,8 @@ try {
     'p50 ms': median(rounds[name].map(({ p50 }) => p50)),
     'p97.5 ms': median(rounds[name].map(({ p97_5 }) => p97_5)),
     'p99 ms': median(rounds[name].map(({ p99 }) => p99)),
+    'CPU ms each, node': Number(median(rounds[name].map(({ node }) => node)).toFixed(2)),
+    'and postgres': Number(median(rounds[name].map(({ postgres }) => postgres)).toFixed(2)),
   });
   console.table({ floor: row('floor'), entourage: row('entourage') });
   const ratio = median(rounds.entourage.map(({ rate }, index) => rate / rounds.floor[index].rate));

@@ -74,7 +74,7 @@ function securityHeaders(): (request: Request, response: Response, next: NextFun
     removeHeader: () => undefined,
   };
   secure({} as Request, collector as unknown as Response, (error?: unknown) => {
-    if (error !== undefined) throw error;
+    if (error !== undefined) throw new Error('the security headers could not be made', { cause: error });
   });
   return (request, response, next) => {
     for (const [name, value] of headers) response.setHeader(name, value);
