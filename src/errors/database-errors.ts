@@ -1,3 +1,5 @@
+import { types } from 'node:util';
+
 /** Classes and codes of SQLSTATE (PostgreSQL, appendix A) that say "not now" rather than "not so". */
 const UNAVAILABLE_STATES = /^(08|53|57P0|57014|25006|55P03)/;
 const UNAVAILABLE_SYSTEM_CODES = new Set([
@@ -19,9 +21,12 @@ export interface DatabaseFault {
   message: string;
 }
 
+/** Also one that Node made of a socket's failure outside this JavaScript realm: where the code runs in a `vm` context. */
+const isError = (value: unknown): value is Error => value instanceof Error || types.isNativeError(value);
+
 export function databaseFault(error: unknown): DatabaseFault | null {
-  if (!(error instanceof Error)) return null;
-  const inner = 'driverError' in error && error.driverError instanceof Error ? error.driverError : error;
+  if (!isError(error)) return null;
+  const inner = 'driverError' in error && isError(error.driverError) ? error.driverError : error;
   const { code, constraint } = inner as Error & { code?: unknown; constraint?: unknown };
   return {
     ...(typeof code === 'string' ? { code } : {}),

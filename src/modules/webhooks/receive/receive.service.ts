@@ -50,12 +50,14 @@ export class ReceiveService {
     const began = Date.now();
     if (verdict === 'mismatch' || verdict === 'no_secret')
       await this.verifyAnew(received, raw.webhook, raw.body, raw.patience);
+    // What is the database's to use: parsing and packing a large body takes its own time.
+    const patience = raw.patience - (Date.now() - began);
     if (!isValid(received.verdict)) return this.refuse(request, received);
     correlate(received.correlation_id);
     const judgement = judgeDelivery(received, raw.body);
     const result = await this.batcher.submit(
       { received, packed: await packBody(raw.body), purpose: 'receive', judgement },
-      raw.patience - (Date.now() - began),
+      patience,
     );
     if ('failure' in result) throw result.failure;
     return result.answer;
