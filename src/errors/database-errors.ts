@@ -1,5 +1,3 @@
-import { types } from 'node:util';
-
 /** Classes and codes of SQLSTATE (PostgreSQL, appendix A) that say "not now" rather than "not so". */
 const UNAVAILABLE_STATES = /^(08|53|57P0|57014|25006|55P03)/;
 const UNAVAILABLE_SYSTEM_CODES = new Set([
@@ -21,8 +19,9 @@ export interface DatabaseFault {
   message: string;
 }
 
-/** Also one that Node made of a socket's failure outside this JavaScript realm: where the code runs in a `vm` context. */
-const isError = (value: unknown): value is Error => value instanceof Error || types.isNativeError(value);
+/** `instanceof` does not know errors of sockets, which Node makes outside the realm of a `vm` context. */
+const isError = (value: unknown): value is Error =>
+  typeof value === 'object' && value !== null && 'message' in value && typeof value.message === 'string';
 
 export function databaseFault(error: unknown): DatabaseFault | null {
   if (!isError(error)) return null;
