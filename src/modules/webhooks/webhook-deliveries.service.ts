@@ -13,7 +13,7 @@ import {
 } from '../deliveries/delivery.dto.js';
 import { type Delivery } from '../deliveries/delivery.entity.js';
 import { type ExplanationDto } from '../deliveries/explanation.dto.js';
-import { type ReceiveAnswer } from './receive/batch-item.js';
+import { type ReceiveAnswerDto } from './receive/receive.dto.js';
 import { DeliveryBatcher } from './receive/delivery-batcher.js';
 import { judgeDelivery } from './receive/judge-delivery.js';
 import { mediaType, parsePayload } from './receive/parse-payload.js';
@@ -56,7 +56,7 @@ export class WebhookDeliveriesService {
    * Runs the stored bytes through the same steps with the webhook as it is now. What was processed before has no
    * second effect: its issue has its task.
    */
-  async replay(identity: Identity, webhook_id: string, delivery_id: string): Promise<ReceiveAnswer> {
+  async replay(identity: Identity, webhook_id: string, delivery_id: string): Promise<ReceiveAnswerDto> {
     const { org_id } = await this.webhooks.find(identity, webhook_id);
     assertMayManage(identity, org_id);
     const { row } = await this.log.find(webhook_id, delivery_id);

@@ -1,17 +1,8 @@
 import { DomainError } from '../../../errors/domain-error.js';
 import { type SourceOutcome } from '../../tasks/source-change.js';
 import { type Judgement } from './judge-delivery.js';
+import { type ReceiveAnswerDto } from './receive.dto.js';
 import { type Received } from './received.js';
-
-/** What the sender is answered with a 2xx. */
-export interface ReceiveAnswer {
-  delivery_id: string;
-  status: 'processed' | 'ignored' | 'duplicate';
-  event_type: string;
-  actions: string[];
-  task_id?: number;
-  reason?: string;
-}
 
 /** One request on its way into the database. */
 export interface BatchItem {
@@ -30,7 +21,7 @@ export interface BatchItem {
 }
 
 /** How the transaction handled an item. */
-export type BatchResult = { answer: ReceiveAnswer } | { failure: DomainError };
+export type BatchResult = { answer: ReceiveAnswerDto } | { failure: DomainError };
 
 /** What an item turned out to be beside the others and those before it. */
 export type Standing =

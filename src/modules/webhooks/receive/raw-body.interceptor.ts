@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { finalize, from, type Observable, switchMap, tap } from 'rxjs';
 import { DomainError } from '../../../errors/domain-error.js';
 import { Metrics } from '../../../metrics/metrics.js';
-import { type ReceiveAnswer } from './batch-item.js';
+import { type ReceiveAnswerDto } from './receive.dto.js';
 import { ByteBudget } from './byte-budget.js';
 import { BodyRefused, readBody } from './read-body.js';
 import { RefusalLimits } from './refusal-limits.js';
@@ -50,7 +50,7 @@ export class RawBodyInterceptor implements NestInterceptor {
     private readonly metrics: Metrics,
   ) {}
 
-  intercept(context: ExecutionContext, next: CallHandler<ReceiveAnswer>): Observable<ReceiveAnswer> {
+  intercept(context: ExecutionContext, next: CallHandler<ReceiveAnswerDto>): Observable<ReceiveAnswerDto> {
     const http = context.switchToHttp();
     const done = this.metrics.time('receive');
     let release = (): void => undefined;

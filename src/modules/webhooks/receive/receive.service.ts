@@ -2,7 +2,8 @@ import { Injectable } from '@nestjs/common';
 import { idTime, newId } from '../../../database/new-id.js';
 import { correlate } from '../../../http/request-context.js';
 import { packBody } from '../../deliveries/body-codec.facade.js';
-import { noSuchWebhook, notSigned, type ReceiveAnswer } from './batch-item.js';
+import { noSuchWebhook, notSigned } from './batch-item.js';
+import { type ReceiveAnswerDto } from './receive.dto.js';
 import { DeliveryBatcher } from './delivery-batcher.js';
 import { judgeDelivery } from './judge-delivery.js';
 import { type RawRequest } from './raw-body.interceptor.js';
@@ -25,7 +26,7 @@ export class ReceiveService {
   ) {}
 
   /** @throws DomainError `webhook_not_found`, `invalid_signature`, or what the delivery is refused for */
-  async receive(request: RawRequest): Promise<ReceiveAnswer> {
+  async receive(request: RawRequest): Promise<ReceiveAnswerDto> {
     const { raw } = request;
     const sha256 = request.get('x-hub-signature-256');
     const sha1 = request.get('x-hub-signature');
