@@ -53,7 +53,7 @@ const POINTS: Point[] = [
   {
     name: 'between the commit and the claim',
     lock: table('agent_runs'),
-    waits: 'UPDATE agent_runs r SET dispatcher',
+    waits: 'SELECT DISTINCT a.team_id FROM agents a',
     acknowledged: true,
     runs: ['succeeded'],
   },
