@@ -31,8 +31,6 @@ export function connectionOptions(
       statement_timeout: 30_000,
       idle_in_transaction_session_timeout: 60_000,
       keepAlive: true,
-      // What is asked before the last answer came is sent at once, in order: see ProcessBatch.
-      pipeline: true,
     },
   };
 }

@@ -1,6 +1,5 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource, type QueryRunner } from 'typeorm';
-import { flushNotifications } from '../../../database/notify-on-commit.js';
 import { prepared, type PreparedStatement } from '../../../database/prepared.js';
 import { DomainError } from '../../../errors/domain-error.js';
 import { unpackBody } from '../../deliveries/body-codec.facade.js';
@@ -46,26 +45,19 @@ export class ProcessBatch {
     return onConnection(this.db, CUT_AFTER_MS, (runner) => this.processOn(runner, items));
   }
 
-  /**
-   * All senders of the batch wait for every answer of the database, so what needs no answer is sent without waiting
-   * for one: the look at the webhooks with BEGIN; the new deliveries and NOTIFY with COMMIT, which PostgreSQL makes a
-   * ROLLBACK when one of them failed.
-   */
   private async processOn(runner: QueryRunner, items: BatchItem[]): Promise<BatchResult[]> {
-    const webhooks = this.asTheyAre(runner, items);
-    webhooks.catch(() => undefined);
     try {
       await runner.startTransaction();
-      const placed = await this.place(runner, items, await webhooks);
+      const placed = await this.place(runner, items, await this.asTheyAre(runner, items));
       const byItem = new Map(placed.map((one) => [one.item, one]));
       await this.haveEffect(runner, placed);
       await this.recordAgain(runner, placed);
       await this.keepFacts(runner, items);
-      const rows = placed.flatMap((one) => recordOf(one, byItem) ?? []);
-      const written = Promise.all([this.records.insert(runner, rows), flushNotifications(runner)]);
-      written.catch(() => undefined);
+      await this.records.insert(
+        runner,
+        placed.flatMap((one) => recordOf(one, byItem) ?? []),
+      );
       await runner.commitTransaction();
-      await written;
       return placed.map((one) => resultOf(one, byItem));
     } catch (error) {
       if (runner.isTransactionActive) await runner.rollbackTransaction().catch(() => undefined);
