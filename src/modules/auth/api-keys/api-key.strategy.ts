@@ -1,4 +1,6 @@
 import { Injectable } from '@nestjs/common';
+import { PassportStrategy } from '@nestjs/passport';
+import { type Request } from 'express';
 import { Strategy } from 'passport-custom';
 import { DataSource } from 'typeorm';
 import { DomainError } from '../../../errors/domain-error.js';
@@ -27,20 +29,16 @@ const FIND_KEY = `
   WHERE k.key_hash = $1 AND k.revoked_at IS NULL`;
 
 @Injectable()
-export class ApiKeyStrategy extends Strategy {
+export class ApiKeyStrategy extends PassportStrategy(Strategy, 'api-key') {
   constructor(
     private readonly db: DataSource,
     private readonly usage: KeyUsage,
   ) {
-    super((request, done) => {
-      this.validate(presentedApiKey(request)).then(
-        (identity) => done(null, identity),
-        (error: unknown) => done(error),
-      );
-    });
+    super();
   }
 
-  async validate(key: string | undefined): Promise<Identity> {
+  async validate(request: Request): Promise<Identity> {
+    const key = presentedApiKey(request);
     const [row] =
       key !== undefined && isApiKey(key) ? await this.db.query<KeyRow[]>(FIND_KEY, [hashApiKey(key)]) : [];
     if (row === undefined) throw new DomainError('invalid_api_key', 'Invalid API key');

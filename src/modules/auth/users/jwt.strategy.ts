@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { PassportStrategy } from '@nestjs/passport';
 import { isUUID } from 'class-validator';
 import { type Request } from 'express';
 import { Strategy } from 'passport-jwt';
@@ -23,26 +24,18 @@ const FIND_USER = `
   WHERE u.id = $1`;
 
 @Injectable()
-export class JwtStrategy extends Strategy {
+export class JwtStrategy extends PassportStrategy(Strategy, 'jwt') {
   constructor(
     settings: ResolvedSettings,
     private readonly db: DataSource,
   ) {
-    super(
-      {
-        secretOrKey: settings.ENTOURAGE_JWT_SECRET,
-        algorithms: ['HS256'],
-        issuer: ISSUER,
-        audience: AUDIENCE,
-        jwtFromRequest: (request: Request) => bearerToken(request) ?? null,
-      },
-      (claims: TokenClaims, done) => {
-        this.validate(claims).then(
-          (identity) => done(null, identity),
-          (error: unknown) => done(error),
-        );
-      },
-    );
+    super({
+      secretOrKey: settings.ENTOURAGE_JWT_SECRET,
+      algorithms: ['HS256'],
+      issuer: ISSUER,
+      audience: AUDIENCE,
+      jwtFromRequest: (request: Request) => bearerToken(request) ?? null,
+    });
   }
 
   async validate(claims: TokenClaims): Promise<Identity> {
