@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
-import { type PoolClient } from 'pg';
 import { type QueryRunner } from 'typeorm';
 import { idTime } from '../../database/new-id.js';
+import { prepared } from '../../database/prepared.js';
 import { type Delivery, type DeliveryStatus } from './delivery.entity.js';
 
 /** Claims a GUID, and the body unless `replay`, for one delivery. */
@@ -92,14 +92,18 @@ export class DeliveryRecords {
     const sorted = claims.toSorted((a, b) =>
       a.webhook_id === b.webhook_id ? compare(a.guid, b.guid) : compare(a.webhook_id, b.webhook_id),
     );
-    const rows = await run<{ delivery_id: string }>(runner, 'delivery_keys_claim', CLAIM, [
-      sorted.map((claim) => claim.webhook_id),
-      sorted.map((claim) => claim.guid),
-      sorted.map((claim) => claim.body_sha256),
-      sorted.map((claim) => claim.delivery_id),
-      sorted.map((claim) => claim.replay),
-      sorted.map((claim) => claim.created_at),
-    ]);
+    const rows = await prepared<{ delivery_id: string }>(
+      runner,
+      { name: 'delivery_keys_claim', text: CLAIM },
+      [
+        sorted.map((claim) => claim.webhook_id),
+        sorted.map((claim) => claim.guid),
+        sorted.map((claim) => claim.body_sha256),
+        sorted.map((claim) => claim.delivery_id),
+        sorted.map((claim) => claim.replay),
+        sorted.map((claim) => claim.created_at),
+      ],
+    );
     return new Set(rows.map((row) => row.delivery_id));
   }
 
@@ -108,27 +112,26 @@ export class DeliveryRecords {
     runner: QueryRunner,
     claims: KeyClaim[],
   ): Promise<Map<string, { delivery_id: string; guid: string; body_sha256: Buffer }>> {
-    const rows = await run<{ claimed_by: string; delivery_id: string; guid: string; body_sha256: Buffer }>(
-      runner,
-      'delivery_keys_holders',
-      HOLDERS,
-      [
-        claims.map((claim) => claim.webhook_id),
-        claims.map((claim) => claim.guid),
-        claims.map((claim) => claim.body_sha256),
-        claims.map((claim) => claim.delivery_id),
-      ],
-    );
+    const rows = await prepared<{
+      claimed_by: string;
+      delivery_id: string;
+      guid: string;
+      body_sha256: Buffer;
+    }>(runner, { name: 'delivery_keys_holders', text: HOLDERS }, [
+      claims.map((claim) => claim.webhook_id),
+      claims.map((claim) => claim.guid),
+      claims.map((claim) => claim.body_sha256),
+      claims.map((claim) => claim.delivery_id),
+    ]);
     return new Map(rows.map((row) => [row.claimed_by, row]));
   }
 
   /** Locks deliveries until the transaction ends, so that only one request at a time tries one again. */
   async lock(runner: QueryRunner, ids: string[]): Promise<Map<string, KnownDelivery>> {
     if (ids.length === 0) return new Map();
-    const rows = await run<Omit<KnownDelivery, 'task_id'> & { task_id: string | number | null }>(
+    const rows = await prepared<Omit<KnownDelivery, 'task_id'> & { task_id: string | number | null }>(
       runner,
-      'deliveries_lock',
-      LOCK_DELIVERIES,
+      { name: 'deliveries_lock', text: LOCK_DELIVERIES },
       [ids, ids.map(timeOf)],
     );
     return new Map(
@@ -141,7 +144,7 @@ export class DeliveryRecords {
     counts: { webhook_id: string; guid: string; times: number }[],
   ): Promise<void> {
     if (counts.length === 0) return;
-    await run(runner, 'delivery_keys_count', COUNT_DUPLICATES, [
+    await prepared(runner, { name: 'delivery_keys_count', text: COUNT_DUPLICATES }, [
       counts.map((count) => count.webhook_id),
       counts.map((count) => count.guid),
       counts.map((count) => count.times),
@@ -150,7 +153,7 @@ export class DeliveryRecords {
 
   async insert(runner: QueryRunner, rows: Omit<Delivery, 'attempts'>[]): Promise<void> {
     if (rows.length === 0) return;
-    await run(runner, 'deliveries_insert', INSERT, [
+    await prepared(runner, { name: 'deliveries_insert', text: INSERT }, [
       rows.map((row) => row.id),
       rows.map((row) => row.created_at),
       rows.map((row) => row.webhook_id),
@@ -176,7 +179,7 @@ export class DeliveryRecords {
   /** Writes the outcome of a further attempt. */
   async tryAgain(runner: QueryRunner, rows: DeliveryOutcome[]): Promise<void> {
     if (rows.length === 0) return;
-    await run(runner, 'deliveries_try_again', TRY_AGAIN, [
+    await prepared(runner, { name: 'deliveries_try_again', text: TRY_AGAIN }, [
       rows.map((row) => row.id),
       rows.map((row) => timeOf(row.id)),
       rows.map((row) => row.event_type),
@@ -194,18 +197,11 @@ export class DeliveryRecords {
   /** Counts a further attempt that changed nothing: what the first one did stays on record. */
   async countAttempts(runner: QueryRunner, ids: string[]): Promise<void> {
     if (ids.length > 0)
-      await run(runner, 'deliveries_count_attempts', COUNT_ATTEMPTS, [ids, ids.map(timeOf)]);
+      await prepared(runner, { name: 'deliveries_count_attempts', text: COUNT_ATTEMPTS }, [
+        ids,
+        ids.map(timeOf),
+      ]);
   }
 }
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
-
-async function run<T extends object>(
-  runner: QueryRunner,
-  name: string,
-  text: string,
-  values: unknown[],
-): Promise<T[]> {
-  const client = (await runner.connect()) as PoolClient;
-  return (await client.query<T>({ name, text, values })).rows;
-}

@@ -1,5 +1,6 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { randomBytes } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import { DataSource } from 'typeorm';
 import { DomainError } from '../../errors/domain-error.js';
 import { type AgentRuntime } from '../agents/agent.entity.js';
@@ -172,7 +173,7 @@ export class RunSupervisor {
           { err: error, run_id: ref.id },
           'the end of a run could not be written; trying again',
         );
-        await pause(500);
+        await delay(500);
       }
   }
 }
@@ -194,5 +195,3 @@ function resultOf(
     };
   return end;
 }
-
-const pause = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms));

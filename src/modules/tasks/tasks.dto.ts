@@ -1,3 +1,4 @@
+import { PartialType, PickType } from '@nestjs/swagger';
 import { Transform, Type } from 'class-transformer';
 import {
   ArrayMaxSize,
@@ -150,23 +151,9 @@ export class CreateTasksDto {
   tasks: BatchTaskDto[];
 }
 
-export class UpdateTaskDto {
-  @IsOptional()
-  @Text(1, 500)
-  title?: string;
-
-  @IsOptional()
-  @Text(0, MAX_DESCRIPTION)
-  description?: string;
-
-  @IsOptional()
-  @IsIn(TASK_PRIORITIES)
-  priority?: TaskPriority;
-
-  @IsOptional()
-  @Tags()
-  tags?: string[];
-
+export class UpdateTaskDto extends PartialType(
+  PickType(TaskFieldsDto, ['title', 'description', 'priority', 'tags']),
+) {
   /** The version the change was made of: another one is 409, so that no change is lost. */
   @IsOptional()
   @Type(() => Number)

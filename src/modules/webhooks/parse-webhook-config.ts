@@ -1,6 +1,7 @@
 import { type FieldError } from '../../errors/domain-error.js';
 import { AGENT_ROLES } from '../agents/agent.entity.js';
 import { TASK_PRIORITIES } from '../tasks/task.entity.js';
+import { isJsonObject } from './receive/json-fields.js';
 import { TRUST_LEVELS, type WebhookConfig } from './webhook-config.js';
 
 const LIFECYCLES = ['create', 'sync'];
@@ -12,9 +13,6 @@ const oneOf =
   (value: unknown): string | null =>
     typeof value === 'string' && allowed.includes(value) ? null : `must be one of ${allowed.join(', ')}`;
 
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
 /** For each key of `WebhookConfig`: what is wrong with a value, or null. */
 const CHECKS: Record<keyof WebhookConfig, (value: unknown) => string | null> = {
   auto_assign: (value) => (typeof value === 'boolean' ? null : 'must be true or false'),
@@ -25,7 +23,7 @@ const CHECKS: Record<keyof WebhookConfig, (value: unknown) => string | null> = {
       ? null
       : 'must be owner/name or the numeric id of a repository',
   label_priorities: (value) => {
-    if (!isObject(value)) return 'must be an object of label: priority';
+    if (!isJsonObject(value)) return 'must be an object of label: priority';
     const labels = Object.entries(value);
     if (labels.length > MAX_LABELS) return `must have at most ${MAX_LABELS} labels`;
     if (labels.some(([label]) => label.trim() === '' || label.length > MAX_LABEL))
