@@ -118,10 +118,15 @@ export class Settings {
   @IsString()
   ENTOURAGE_COMMANDS_FILE?: string;
 
-  /** Private networks (CIDR) that agents' `http` runtimes may be called in. */
+  /** Private networks (CIDR) that may be called: agents' `http` runtimes, outbound webhooks, GitHub Enterprise Server. */
   @Transform(commaSeparated)
   @IsNetwork({ each: true })
   ENTOURAGE_OUTBOUND_ALLOW_CIDRS: string[] = [];
+
+  /** Whether only https URLs may be called. */
+  @Transform(flag)
+  @IsBoolean({ message: 'must be true or false' })
+  ENTOURAGE_OUTBOUND_HTTPS_ONLY: boolean = false;
 
   /** Seconds a run may go without a heartbeat before it counts as lost. */
   @Type(() => Number)

@@ -19,7 +19,12 @@ describe('OutboundHttp', () => {
         seen.push({ headers: request.headers, body: Buffer.concat(chunks) });
         if (request.url === '/moved')
           response.writeHead(302, { location: `http://127.0.0.1:${port}/` }).end();
-        else if (request.url === '/endless') {
+        else if (request.url === '/to-metadata')
+          response.writeHead(302, { location: 'http://169.254.169.254/latest/meta-data' }).end();
+        else if (request.url === '/broken') {
+          response.writeHead(201, { 'content-length': '100' }).write('part');
+          setTimeout(() => request.socket.destroy(), 50);
+        } else if (request.url === '/endless') {
           const more = setInterval(() => response.write('x'.repeat(4096)), 1);
           response.on('close', () => clearInterval(more));
         } else if (request.url === '/reset') request.socket.destroy();
@@ -107,6 +112,44 @@ describe('OutboundHttp', () => {
     const answer = await client('127.0.0.0/8').post(`http://127.0.0.1:${port}/endless`, {}, Buffer.from(''));
     expect(answer.body.length).toBe(16 * 1024);
     expect(answer.truncated).toBe(true);
+  });
+
+  it('has an answer once the status has come, even if the body breaks off', async () => {
+    const answer = await client('127.0.0.0/8').post(`http://127.0.0.1:${port}/broken`, {}, Buffer.from(''));
+    expect(answer).toMatchObject({ status: 201, body: 'part', truncated: true });
+  });
+
+  it('gives up when it is told to, and in the time it is given', async () => {
+    const slow = createServer(() => undefined).listen(0, '127.0.0.1');
+    await new Promise((done) => slow.once('listening', done));
+    const url = `http://127.0.0.1:${(slow.address() as AddressInfo).port}/`;
+    const timeout = expect.objectContaining({ code: 'timeout' });
+    const allowed = client('127.0.0.0/8');
+    await expect(allowed.post(url, {}, Buffer.from(''), { timeout_ms: 50 })).rejects.toEqual(timeout);
+    const signal = AbortSignal.timeout(50);
+    await expect(allowed.post(url, {}, Buffer.from(''), { signal })).rejects.toEqual(timeout);
+    slow.closeAllConnections();
+    await new Promise((done) => slow.close(done));
+  });
+
+  it('judges each hop of a fetch that is redirected', async () => {
+    const allowed = client('127.0.0.0/8');
+    const answer = await allowed.fetch(`http://127.0.0.1:${port}/moved`);
+    expect([answer.status, answer.redirected]).toEqual([202, true]);
+    await expect(allowed.fetch(`http://127.0.0.1:${port}/to-metadata`)).rejects.toMatchObject({
+      code: 'address_refused',
+    });
+  });
+
+  it('refuses ports of other protocols, and plain http where the operator wants https', async () => {
+    const invalid = expect.objectContaining({ code: 'invalid_url' });
+    await expect(client().check('http://1.1.1.1:25/')).rejects.toEqual(invalid);
+    const strict = new OutboundHttp(
+      Object.assign(new ResolvedSettings(), { ENTOURAGE_OUTBOUND_HTTPS_ONLY: true }),
+    );
+    clients.push(strict);
+    await expect(strict.check('http://1.1.1.1/')).rejects.toEqual(invalid);
+    await expect(strict.check('https://1.1.1.1/')).resolves.toBeUndefined();
   });
 
   it('says why there was no answer', async () => {

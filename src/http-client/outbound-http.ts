@@ -1,10 +1,11 @@
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { lookup as resolve, type LookupAddress } from 'node:dns';
 import { isIP, type LookupFunction } from 'node:net';
-import { Agent, request } from 'undici';
+import { Agent, buildConnector, fetch, request, type RequestInit, type Response } from 'undici';
 import { ResolvedSettings, SettingsError } from '../config/settings.js';
 import { AddressRules, InvalidNetwork } from './address-rules.js';
 import { OutboundError, outboundError } from './outbound-error.js';
+import { REFUSED_PORTS } from './refused-ports.js';
 
 const DNS_MS = 5_000;
 const CONNECT_MS = 5_000;
@@ -16,22 +17,39 @@ export interface OutboundAnswer {
   headers: Record<string, string | string[] | undefined>;
   /** At most 16 KiB of it, as text without NUL. */
   body: string;
+  /** Whether `body` is only its beginning: it was longer, broke off, or came too slowly. */
   truncated: boolean;
 }
 
+export interface CallOptions {
+  /** Gives the call up; it then fails with `timeout`. */
+  signal?: AbortSignal;
+  /** How long the call may take, body and all; 15 s at the most. */
+  timeout_ms?: number;
+  /** Leaves the connection open for the next call to the same origin; else every call has one of its own. */
+  keep_alive?: boolean;
+}
+
 /**
- * Calls to systems of others. The address that was judged is the address that is dialled; redirects are answers like
- * any other; every call has a connection of its own, so that each is judged.
+ * Calls to systems of others. Whatever a URL says, the address that was judged is the address that is dialled, at every
+ * connection; a connection that is kept stays with the address it was judged for.
  */
 @Injectable()
 export class OutboundHttp implements OnApplicationShutdown {
   private readonly rules: AddressRules;
   private readonly agent: Agent;
+  private readonly httpsOnly: boolean;
 
   constructor(settings: ResolvedSettings) {
     this.rules = rulesOf(settings);
+    this.httpsOnly = settings.ENTOURAGE_OUTBOUND_HTTPS_ONLY;
+    const connect = buildConnector({ lookup: this.lookup, timeout: CONNECT_MS, allowH2: false });
     this.agent = new Agent({
-      connect: { lookup: this.lookup, timeout: CONNECT_MS },
+      // Node resolves names only: a literal address, of a redirect for example, would never reach `lookup`.
+      connect: (options, done) => {
+        if (this.refusesLiteral(options.hostname)) done(refused(), null);
+        else connect(options, done);
+      },
       headersTimeout: TOTAL_MS,
       bodyTimeout: TOTAL_MS,
     });
@@ -50,20 +68,48 @@ export class OutboundHttp implements OnApplicationShutdown {
     });
   }
 
-  /** @throws OutboundError */
-  async post(url: string, headers: Record<string, string>, body: Buffer): Promise<OutboundAnswer> {
+  /**
+   * Sends these bytes. A redirect is an answer like any other. Once the status has come the call has an answer, whatever
+   * becomes of the body.
+   * @throws OutboundError
+   */
+  async post(
+    url: string,
+    headers: Record<string, string>,
+    body: Buffer,
+    options: CallOptions = {},
+  ): Promise<OutboundAnswer> {
     const target = this.parse(url);
+    const deadline = AbortSignal.timeout(Math.min(options.timeout_ms ?? TOTAL_MS, TOTAL_MS));
     try {
       const answer = await request(target, {
         method: 'POST',
         headers: { 'user-agent': 'Entourage', ...headers },
         body,
         dispatcher: this.agent,
-        reset: true,
-        signal: AbortSignal.timeout(TOTAL_MS),
+        reset: options.keep_alive !== true,
+        signal: options.signal === undefined ? deadline : AbortSignal.any([deadline, options.signal]),
       });
       const read = await readSome(answer.body);
       return { status: answer.statusCode, headers: answer.headers, ...read };
+    } catch (error) {
+      throw outboundError(error);
+    }
+  }
+
+  /**
+   * For client libraries that make their own requests: the Fetch API, whose every connection is judged, also those of
+   * redirects.
+   * @throws OutboundError
+   */
+  async fetch(url: string, init: RequestInit = {}): Promise<Response> {
+    const target = this.parse(url);
+    try {
+      return await fetch(target, {
+        ...init,
+        dispatcher: this.agent,
+        signal: init.signal ?? AbortSignal.timeout(TOTAL_MS),
+      });
     } catch (error) {
       throw outboundError(error);
     }
@@ -73,12 +119,22 @@ export class OutboundHttp implements OnApplicationShutdown {
     const target = URL.canParse(url) ? new URL(url) : null;
     if (target === null || !/^https?:$/.test(target.protocol))
       throw new OutboundError('invalid_url', 'The URL is not an http or https URL');
+    if (this.httpsOnly && target.protocol !== 'https:')
+      throw new OutboundError(
+        'invalid_url',
+        'The URL must begin with https: ENTOURAGE_OUTBOUND_HTTPS_ONLY is set',
+      );
     if (target.username !== '' || target.password !== '')
       throw new OutboundError('invalid_url', 'The URL must not hold a user or password');
-    // Node resolves names only: a literal address would never reach `lookup`.
-    const host = bare(target.hostname);
-    if (isIP(host) !== 0 && !this.rules.allows(host)) throw refused();
+    if (REFUSED_PORTS.has(Number(target.port)))
+      throw new OutboundError('invalid_url', 'The URL names a port that belongs to another protocol');
+    if (this.refusesLiteral(target.hostname)) throw refused();
     return target;
+  }
+
+  private refusesLiteral(hostname: string): boolean {
+    const host = bare(hostname);
+    return isIP(host) !== 0 && !this.rules.allows(host);
   }
 
   private readonly lookup: LookupFunction = (hostname, options, callback) => {
@@ -123,16 +179,22 @@ function rulesOf(settings: ResolvedSettings): AddressRules {
   }
 }
 
-async function readSome(
-  body: AsyncIterable<Buffer> & { destroy(): unknown },
-): Promise<{ body: string; truncated: boolean }> {
+async function readSome(body: AsyncIterable<Buffer>): Promise<{ body: string; truncated: boolean }> {
   const chunks: Buffer[] = [];
   let size = 0;
-  for await (const chunk of body) {
-    chunks.push(chunk);
-    size += chunk.length;
-    if (size > MAX_ANSWER_BYTES) break;
+  let broken = false;
+  try {
+    for await (const chunk of body) {
+      chunks.push(chunk);
+      size += chunk.length;
+      if (size > MAX_ANSWER_BYTES) break;
+    }
+  } catch {
+    broken = true;
   }
   const bytes = Buffer.concat(chunks).subarray(0, MAX_ANSWER_BYTES);
-  return { body: bytes.toString('utf8').replaceAll('\0', ''), truncated: size > MAX_ANSWER_BYTES };
+  return {
+    body: bytes.toString('utf8').replaceAll('\0', ''),
+    truncated: broken || size > MAX_ANSWER_BYTES,
+  };
 }
