@@ -6,6 +6,10 @@ import { Delivery } from './modules/deliveries/delivery.entity.js';
 import { DeliveryKey } from './modules/deliveries/delivery-key.entity.js';
 import { AgentRun } from './modules/dispatch/agent-run.entity.js';
 import { Membership } from './modules/organizations/membership.entity.js';
+import { OutboundAttempt } from './modules/notifications/outbound-attempt.entity.js';
+import { OutboundDelivery } from './modules/notifications/outbound-delivery.entity.js';
+import { OutboundWebhook } from './modules/notifications/outbound-webhook.entity.js';
+import { OutboundWebhookState } from './modules/notifications/outbound-webhook-state.entity.js';
 import { Organization } from './modules/organizations/organization.entity.js';
 import { CodeRepository } from './modules/repositories/repository.entity.js';
 import { Message } from './modules/tasks/message.entity.js';
@@ -37,4 +41,8 @@ export const ENTITIES = [
   TaskSource,
   Message,
   AgentRun,
+  OutboundWebhook,
+  OutboundWebhookState,
+  OutboundDelivery,
+  OutboundAttempt,
 ];

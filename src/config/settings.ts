@@ -156,6 +156,20 @@ export class Settings {
   @Max(1000)
   ENTOURAGE_MAX_CONCURRENT_RUNS: number = 32;
 
+  /** Notifications of outside systems this process sends at once. */
+  @Type(() => Number)
+  @IsInt({ message: 'must be a whole number' })
+  @Min(1)
+  @Max(2000)
+  ENTOURAGE_MAX_CONCURRENT_NOTIFICATIONS: number = 200;
+
+  /** Seconds after which a notification whose sender died is sent again; an attempt takes 15 s at the most, and less than this. */
+  @Type(() => Number)
+  @IsInt({ message: 'must be a whole number' })
+  @Min(2)
+  @Max(3600)
+  ENTOURAGE_NOTIFY_LEASE_SECONDS: number = 30;
+
   /** Seconds between full looks at the database, should every notification be lost. */
   @Type(() => Number)
   @IsNumber({}, { message: 'must be a number' })

@@ -2,6 +2,8 @@
 export const TASKS_CHANNEL = 'entourage_tasks';
 /** Runs that changed, for whoever supervises them: a cancel was asked for. */
 export const RUNS_CHANNEL = 'entourage_runs';
+/** There is something to tell outside systems. Without ids: the trigger that fills the outbox sends it (a migration). */
+export const OUTBOUND_CHANNEL = 'entourage_outbound';
 
 /** Ids, or `*` where they are too many for one payload or not known: the listener looks at everything. */
 export type ChangedIds = string[] | '*';

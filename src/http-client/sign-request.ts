@@ -19,18 +19,27 @@ const standardKey = (secret: string): Buffer =>
 /**
  * Headers that prove who sent these very bytes: GitHub's scheme (keyed with the secret as it is written) and beside it
  * Standard Webhooks, whose signed time keeps a captured request from being sent again.
+ * @param previous secrets that were replaced but still count, newest first: receivers may know either.
  */
-export function signRequest(message: SignedMessage, secret: string): Record<string, string> {
+export function signRequest(
+  message: SignedMessage,
+  secret: string,
+  previous: string[] = [],
+): Record<string, string> {
   const { id, timestamp, body } = message;
-  const standard = createHmac('sha256', standardKey(secret)).update(`${id}.${timestamp}.`).update(body);
+  const standard = (key: string): string =>
+    `v1,${createHmac('sha256', standardKey(key)).update(`${id}.${timestamp}.`).update(body).digest('base64')}`;
+  const plain = (key: string): string => `sha256=${createHmac('sha256', key).update(body).digest('hex')}`;
+  const [latest] = previous;
   return {
     'x-entourage-event': message.event,
     'x-entourage-delivery': id,
     'x-entourage-attempt': String(message.attempt),
     'x-entourage-timestamp': String(timestamp),
-    'x-entourage-signature': `sha256=${createHmac('sha256', secret).update(body).digest('hex')}`,
+    'x-entourage-signature': plain(secret),
+    ...(latest === undefined ? {} : { 'x-entourage-signature-previous': plain(latest) }),
     'webhook-id': id,
     'webhook-timestamp': String(timestamp),
-    'webhook-signature': `v1,${standard.digest('base64')}`,
+    'webhook-signature': [secret, ...previous].map(standard).join(' '),
   };
 }

@@ -1,6 +1,8 @@
 import { applyDecorators } from '@nestjs/common';
 import { ApiProperty } from '@nestjs/swagger';
+import { Transform } from 'class-transformer';
 import {
+  IsBoolean,
   IsObject,
   IsString,
   MaxLength,
@@ -59,4 +61,13 @@ export const JsonObject = (): PropertyDecorator =>
       (value) => isStorableJson(value) && JSON.stringify(value ?? null).length <= MAX_JSON_CHARS,
     ),
     IsObject(),
+  );
+
+/** A yes or no in a query: `true`, `True`, `1`, `false`, … */
+export const QueryFlag = (): PropertyDecorator =>
+  applyDecorators(
+    Transform(({ value }: { value: unknown }) =>
+      typeof value === 'string' && /^(true|1|false|0)$/i.test(value) ? /^(true|1)$/i.test(value) : value,
+    ),
+    IsBoolean(),
   );

@@ -10,7 +10,9 @@ export type Stage =
   /** From a task's creation to the start of its first run. */
   | 'dispatch_wait'
   /** A run, from its claim to its end. */
-  | 'run';
+  | 'run'
+  /** From a change to the answer of an outside system that was told of it at the first attempt. */
+  | 'notify';
 
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800];
 
@@ -32,9 +34,15 @@ export class Metrics implements OnApplicationShutdown {
     labelNames: ['result'],
     registers: [this.registry],
   });
+  private readonly outbound = new Counter({
+    name: 'entourage_outbound_attempts_total',
+    help: 'Attempts to notify outside systems, by result: succeeded, failed',
+    labelNames: ['result'],
+    registers: [this.registry],
+  });
   private readonly stages = new Histogram({
     name: 'entourage_stage_seconds',
-    help: 'Time of each stage of the main job: receive, commit, dispatch_wait, run',
+    help: 'Time of each stage of the main job: receive, commit, dispatch_wait, run, notify',
     labelNames: ['stage'],
     buckets: SECONDS,
     registers: [this.registry],
@@ -50,6 +58,10 @@ export class Metrics implements OnApplicationShutdown {
 
   countRun(result: string): void {
     this.runs.inc({ result });
+  }
+
+  countOutbound(result: 'succeeded' | 'failed'): void {
+    this.outbound.inc({ result });
   }
 
   /** @param seconds how long the stage took. */

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { type QueryRunner } from 'typeorm';
+import { type EntityManager, type QueryRunner } from 'typeorm';
 import { idTime } from '../../database/new-id.js';
 import { prepared } from '../../database/prepared.js';
 import { type Delivery, type DeliveryStatus } from './delivery.entity.js';
@@ -83,9 +83,22 @@ const COUNT_ATTEMPTS = `
 
 const timeOf = (id: string): Date => idTime(id) ?? new Date(0);
 
+/** Told of deliveries with a valid signature that are recorded as failed. */
+export type FailureListener = (manager: EntityManager, rows: Omit<Delivery, 'attempts'>[]) => Promise<void>;
+
+const isFailure = ({ status, decision: { signature } }: Omit<Delivery, 'attempts'>): boolean =>
+  status === 'failed' && (signature === 'valid' || signature === 'valid_previous');
+
 /** The statements of the receiving transaction: each handles a whole batch, named so that it is planned once. */
 @Injectable()
 export class DeliveryRecords {
+  private readonly listeners: FailureListener[] = [];
+
+  /** Runs `listener` inside the transaction that records them. */
+  onFailed(listener: FailureListener): void {
+    this.listeners.push(listener);
+  }
+
   /** @returns ids of the deliveries whose claim was granted; each other one came before, by GUID or by body. */
   async claim(runner: QueryRunner, claims: KeyClaim[]): Promise<Set<string>> {
     // In one order in every process: two batches that claim the same keys then never wait for each other crosswise.
@@ -174,6 +187,8 @@ export class DeliveryRecords {
       rows.map((row) => row.correlation_id),
       rows.map((row) => row.processed_at),
     ]);
+    const failed = rows.filter(isFailure);
+    if (failed.length > 0) for (const listener of this.listeners) await listener(runner.manager, failed);
   }
 
   /** Writes the outcome of a further attempt. */

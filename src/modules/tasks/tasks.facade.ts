@@ -2,7 +2,7 @@
 export { TaskCreation } from './changes/task-creation.js';
 export { TaskContexts } from './context/task-contexts.service.js';
 export { Messages } from './messages/messages.service.js';
-export { recordEvent, recordEvents, type NewTaskEvent } from './record-event.js';
+export { recordEvent, recordEvents, toJson, type NewTaskEvent } from './record-event.js';
 export { TaskEvents } from './task-events.service.js';
 export { REDACTED } from './intake/apply-moved.js';
 export { isDeletedAtSource } from './intake/locked-sources.js';

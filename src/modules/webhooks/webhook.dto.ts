@@ -1,5 +1,5 @@
 import { PartialType, PickType } from '@nestjs/swagger';
-import { Transform, Type } from 'class-transformer';
+import { Type } from 'class-transformer';
 import {
   ArrayMaxSize,
   IsArray,
@@ -15,13 +15,12 @@ import {
   MaxLength,
   Min,
 } from 'class-validator';
+import { QueryFlag } from '../../http/fields.js';
 import { PageQuery } from '../../http/pagination.js';
 import { type WebhookConfig } from './webhook-config.js';
 import { WEBHOOK_PROVIDERS, type WebhookProvider } from './webhook.entity.js';
 
 const MAX_GRACE_SECONDS = 7 * 24 * 3600;
-const truth = ({ value }: { value: unknown }): unknown =>
-  typeof value === 'string' && /^(true|1|false|0)$/i.test(value) ? /^(true|1)$/i.test(value) : value;
 
 export class CreateWebhookDto {
   @IsUUID()
@@ -83,8 +82,7 @@ export class WebhooksQuery extends PageQuery {
   team_id?: string;
 
   @IsOptional()
-  @Transform(truth)
-  @IsBoolean()
+  @QueryFlag()
   active_only?: boolean;
 }
 
