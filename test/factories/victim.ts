@@ -5,6 +5,9 @@ import { Delivery } from '../../src/modules/deliveries/delivery.entity.js';
 import { DeliveryKey } from '../../src/modules/deliveries/delivery-key.entity.js';
 import { DeliveryPartitions } from '../../src/modules/deliveries/delivery-partitions.service.js';
 import { AgentRun } from '../../src/modules/dispatch/agent-run.entity.js';
+import { OutboundDelivery } from '../../src/modules/notifications/outbound-delivery.entity.js';
+import { OutboundWebhook } from '../../src/modules/notifications/outbound-webhook.entity.js';
+import { OutboundWebhookState } from '../../src/modules/notifications/outbound-webhook-state.entity.js';
 import { CodeRepository } from '../../src/modules/repositories/repository.entity.js';
 import { Message } from '../../src/modules/tasks/message.entity.js';
 import { TaskEvent } from '../../src/modules/tasks/task-event.entity.js';
@@ -128,6 +131,27 @@ export async function makeTenant(db: DataSource, mark: string, offset = 0) {
     delivery_id,
     created_at,
   });
+  const outbound = await db.getRepository(OutboundWebhook).save({
+    id: newId(),
+    ...ofTeam,
+    url: `https://${mark}.example.com/`,
+    description: `${ofTeamMark} outbound webhook`,
+    events: ['webhook.delivery_failed'],
+    secret: Buffer.from(mark),
+    secret_hint: mark.slice(-4),
+  });
+  await db.getRepository(OutboundWebhookState).save({ webhook_id: outbound.id });
+  const outboundDelivery = await db.getRepository(OutboundDelivery).save({
+    id: newId(),
+    ...ofTeam,
+    webhook_id: outbound.id,
+    task_id: task.id,
+    event: 'task.created',
+    body: JSON.stringify({ event: 'task.created', data: { note: ofTeamMark } }),
+    correlation_id,
+    status: 'succeeded',
+    finished_at: new Date(),
+  });
   return {
     owner,
     key: key.key,
@@ -144,6 +168,8 @@ export async function makeTenant(db: DataSource, mark: string, offset = 0) {
       task_id: task.id,
       message_id,
       run_id: run.id,
+      outbound_webhook_id: outbound.id,
+      outbound_delivery_id: outboundDelivery.id,
     } as Record<string, string | number>,
     email: member.email,
   };
