@@ -162,7 +162,7 @@ describe('notifications: processes that die, and many of them', () => {
       }),
     );
     await until(() => receiver.received.length > 60, 'the work to be under way', 30_000);
-    await kill(notifiers[0]!.child);
+    await kill(notifiers[0].child);
     await work;
     await allTaken(hook.id, 300);
     expect(new Set(receiver.received.map(({ json }) => json.task_id))).toEqual(new Set(tasks));
