@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { createHmac } from 'node:crypto';
 import { Webhook as StandardWebhook } from 'standardwebhooks';
+import { type Response } from 'supertest';
 import { makeApiKey, makeMembership, makeUser, makeWorkspace } from '../factories/accounts.js';
 import { makeOutboundWebhook } from '../factories/outbound.js';
 import { deliver, makeWebhook } from '../factories/webhooks.js';
@@ -264,7 +265,7 @@ describe('outbound webhooks', () => {
     const seen: number[] = [];
     let path: string | null = `/${id}/deliveries?limit=2`;
     while (path !== null) {
-      const answer = await send('get', path).expect(200);
+      const answer: Response = await send('get', path).expect(200);
       expect(answer.body.length).toBeLessThanOrEqual(2);
       seen.push(...answer.body.map((one: Json) => one.task_id));
       const next: string | undefined = /<(.+)>; rel="next"/.exec(answer.headers['link'] ?? '')?.[1];
