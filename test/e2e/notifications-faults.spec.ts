@@ -289,6 +289,45 @@ describe('notifications: receivers that misbehave', () => {
     expect(receiver.received.length).toBe(2);
   });
 
+  it('keeps the order of each task over two notifiers and a receiver that fails now and then', async () => {
+    const second = await startTestService({
+      DATABASE_URL: service.settings.DATABASE_URL,
+      ENTOURAGE_OUTBOUND_ALLOW_CIDRS: ['127.0.0.0/8'],
+      ENTOURAGE_POLL_SECONDS: 0.1,
+    });
+    const hurrying = setInterval(() => void hurry(), 50);
+    try {
+      const taken = new Map<number, number[]>();
+      let refused = 0;
+      receiver.answer((_, response, { headers, json }) => {
+        // Every third is refused once, and answers take their time, so that others overtake them if they can.
+        const refuse = headers['x-entourage-attempt'] === '1' && json.sequence % 3 === 0;
+        if (refuse) refused += 1;
+        else taken.set(json.task_id, [...(taken.get(json.task_id) ?? []), json.sequence]);
+        setTimeout(() => response.writeHead(refuse ? 503 : 200).end(), (json.sequence * 7) % 20);
+      });
+      // Too many refusals in a row would pause it, which is not the question here.
+      await hook({ events: ['*'], max_concurrency: 20 });
+      const tasks = await Promise.all(Array.from({ length: 12 }, makeTask));
+      await Promise.all(
+        tasks.map(async ({ id }) => {
+          for (const status of ['in_progress', 'in_review', 'in_approval', 'merging', 'done'])
+            await call('post', `/tasks/${id}/status`, { status });
+        }),
+      );
+      await until(
+        () => [...taken.values()].filter(({ length }) => length === 9).length === 12,
+        'all of them to be taken',
+        25_000,
+      );
+      expect(refused).toBe(36);
+      for (const sequences of taken.values()) expect(sequences).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    } finally {
+      clearInterval(hurrying);
+      await second.close();
+    }
+  }, 60_000);
+
   it('lets the next one of a task go once the one before it has long to wait, and loses neither', async () => {
     const { id } = await hook({ events: ['task.created', 'task.cancelled'] });
     receiver.answer((_, response, { json }) =>
