@@ -10,6 +10,7 @@ import { MetricsModule } from './metrics/metrics.module.js';
 import { AgentsModule } from './modules/agents/agents.module.js';
 import { AuthModule } from './modules/auth/auth.module.js';
 import { DispatchModule } from './modules/dispatch/dispatch.module.js';
+import { GithubModule } from './modules/github/github.module.js';
 import { OrganizationsModule } from './modules/organizations/organizations.module.js';
 import { RepositoriesModule } from './modules/repositories/repositories.module.js';
 import { TeamsModule } from './modules/teams/teams.module.js';
@@ -40,6 +41,7 @@ export class AppModule {
         TasksModule,
         DispatchModule,
         WebhooksModule,
+        GithubModule,
         HealthModule,
       ],
     };

@@ -3,6 +3,9 @@ export const TASKS_CHANNEL = 'entourage_tasks';
 /** Runs that changed, for whoever supervises them: a cancel was asked for. */
 export const RUNS_CHANNEL = 'entourage_runs';
 
+/** Write-backs to GitHub that are due; the payload says nothing. */
+export const WRITE_BACKS_CHANNEL = 'entourage_write_backs';
+
 /** Ids, or `*` where they are too many for one payload or not known: the listener looks at everything. */
 export type ChangedIds = string[] | '*';
 
