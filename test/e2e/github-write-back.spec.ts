@@ -9,6 +9,7 @@ import {
   WHOLE_WAY,
   written,
 } from '../factories/github.js';
+import { WriteBackWorker } from '../../src/modules/github/write-back/write-back-worker.js';
 import { makeWorkspace } from '../factories/accounts.js';
 import { deliver, makeWebhook } from '../factories/webhooks.js';
 import { pullRequestOpened } from '../fixtures/github/payloads.js';
@@ -54,7 +55,10 @@ describe('write-back to GitHub', () => {
       .set('X-API-Key', key)
       .send({ fencing_token: claimed.body.run.fencing_token, status: 'succeeded' })
       .expect(200);
-    await until(() => /waits for review/.test(textOf(repository, number)[0]!), 'the comment on the review');
+    await until(
+      () => textOf(repository, number)[0]!.includes('waits for review'),
+      'the comment on the review',
+    );
     await moveTask(service, key, task_id, 'in_approval', 'merging', 'done');
     await until(() => textOf(repository, number)[0] === `Resolved in task #${task_id}`, 'the last word');
     await written(service.db, task_id);
@@ -109,15 +113,15 @@ describe('write-back to GitHub', () => {
        INSERT INTO task_events (org_id, task_id, type, metadata) SELECT org_id, id, 'task.status_changed', '{}' FROM t`,
       [task_id],
     );
-    await until(() => /failed/.test(textOf(repository, number)[0]!), 'the comment on the failure');
+    await until(() => textOf(repository, number)[0]!.includes('failed'), 'the comment on the failure');
     expect(JSON.stringify(github.commentsOf(repository, number))).not.toContain('hunter2');
     await service.http.post(`/api/v1/tasks/${task_id}/release`).set('X-API-Key', key).expect(200);
     await until(
-      () => /waits for an agent again/.test(textOf(repository, number)[0]!),
+      () => textOf(repository, number)[0]!.includes('waits for an agent again'),
       'the comment on the wait',
     );
     await moveTask(service, key, task_id, 'cancelled');
-    await until(() => /was cancelled/.test(textOf(repository, number)[0]!), 'the comment on the end');
+    await until(() => textOf(repository, number)[0]!.includes('was cancelled'), 'the comment on the end');
   });
 
   it('makes one comment also when the answer to the first was lost', async () => {
@@ -255,6 +259,31 @@ describe('write-back to GitHub', () => {
     } finally {
       await second.close();
     }
+  });
+
+  it('gives its work back when it is stopped, and the next process goes on', async () => {
+    const { key, hook } = await makeWriteBackWorkspace(service, github);
+    const { task_id, number, repository } = await openIssue(service, hook);
+    await written(service.db, task_id);
+    const worker = service.app.get(WriteBackWorker);
+    await worker.stop();
+    const second = await startGithubService({
+      DATABASE_URL: service.settings.DATABASE_URL,
+      ENTOURAGE_SHUTDOWN_GRACE_SECONDS: 0.2,
+    });
+    const { length } = github.calls;
+    github.fail({ matches: creates, kind: 'hang-after' });
+    await moveTask(service, key, task_id, 'in_progress');
+    await until(() => github.calls.length > length, 'GitHub to be called');
+    const began = Date.now();
+    await second.close();
+    expect(Date.now() - began).toBeLessThan(5_000);
+    const [row] = await service.db.query('SELECT * FROM github_write_backs WHERE task_id = $1', [task_id]);
+    expect(row).toMatchObject({ lease: null, status: 'pending', failures: 0, comment_id: null });
+    worker.start();
+    worker.start();
+    await written(service.db, task_id);
+    expect(github.commentsOf(repository, number)).toHaveLength(1);
   });
 
   it('starts nothing by its own comments, label and closing', async () => {

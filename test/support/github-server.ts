@@ -52,6 +52,8 @@ export class GithubServer {
   readonly tokens = new Set(['ghp_test_token_1234']);
   /** Installations that give a token, and the tokens they gave. */
   readonly installations = new Set<number>();
+  /** Repositories under another name by now: old → new. */
+  readonly renamed = new Map<string, string>();
   remaining = 4_999;
   perPage = 100;
   /** Called when a redelivery is asked for, as GitHub then sends it. */
@@ -110,6 +112,11 @@ export class GithubServer {
     response.setHeader('x-ratelimit-limit', '5000');
     response.setHeader('x-ratelimit-remaining', String(this.remaining));
     response.setHeader('x-ratelimit-reset', String(Math.floor(Date.now() / 1000) + 600));
+    const moved = this.redirected(url);
+    if (moved !== null) {
+      response.writeHead(301, { location: moved });
+      return void response.end(JSON.stringify({ message: 'Moved Permanently' }));
+    }
     const fault = this.takeFault(call);
     if (fault !== null && !fault.kind.endsWith('-after')) return refuse(response, fault);
     const [status, data] = this.authorized(call) ?? this.answer(call, response);
@@ -117,6 +124,13 @@ export class GithubServer {
     if (fault?.kind === 'hang-after') return;
     response.statusCode = status;
     response.end(status === 204 ? undefined : JSON.stringify(data).replaceAll(/"bigint:(\d+)"/g, '$1'));
+  }
+
+  private redirected(url: URL): string | null {
+    for (const [old, now] of this.renamed)
+      if (url.pathname.includes(`/repos/${old}/`))
+        return url.href.replace(`/repos/${old}/`, `/repos/${now}/`);
+    return null;
   }
 
   private takeFault(call: GithubCall): Fault | null {

@@ -13,9 +13,7 @@ export type GithubErrorKind =
   /** It understood, and refuses. */
   | 'invalid'
   /** No answer, one of its own failures, or one nobody understands: the next attempt may succeed. */
-  | 'unavailable'
-  /** This process is stopping. */
-  | 'stopped';
+  | 'unavailable';
 
 /** Why GitHub did not do what it was asked. The message is for a person and holds no secret. */
 export class GithubError extends Error {

@@ -71,7 +71,10 @@ export class CredentialStore {
     org_id: string,
     values: Partial<Pick<GithubCredential, 'login' | 'last_error' | 'last_checked_at'>>,
   ): Promise<void> {
-    await this.db.getRepository(GithubCredential).update({ org_id }, values);
+    // When they were saved is what `updated_at` says.
+    await this.db
+      .getRepository(GithubCredential)
+      .update({ org_id }, { ...values, updated_at: () => 'updated_at' });
   }
 
   private unseal({ org_id, secret }: GithubCredential): string {

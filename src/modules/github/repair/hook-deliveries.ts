@@ -79,11 +79,12 @@ function attemptOf(item: unknown): Attempt | null {
   if (typeof item !== 'object' || item === null) return null;
   const { id, guid, delivered_at, redelivery, status_code, event, action } = item as Record<string, unknown>;
   const time = new Date(typeof delivered_at === 'string' ? delivered_at : Number.NaN);
-  if ((typeof id !== 'number' && typeof id !== 'bigint') || typeof guid !== 'string') return null;
+  if (typeof id !== 'number' && typeof id !== 'bigint') return null;
+  if (typeof guid !== 'string' || !/^[\x21-\x7e]{1,200}$/.test(guid)) return null;
   if (typeof event !== 'string' || Number.isNaN(time.getTime())) return null;
   return {
     id: String(id),
-    guid: guid.slice(0, 200),
+    guid,
     delivered_at: time,
     redelivery: redelivery === true,
     status_code: typeof status_code === 'number' ? status_code : 0,

@@ -13,7 +13,11 @@ const attempt = (values: Partial<Attempt> = {}): Attempt => ({
   action: 'opened',
   ...values,
 });
-const judge = (attempts: Attempt[], log: Record<string, LogEntry> = {}, wants = (_: string) => true) => {
+const judge = (
+  attempts: Attempt[],
+  log: Record<string, LogEntry> = {},
+  wants: (type: string) => boolean = () => true,
+) => {
   const { redeliver, ...counts } = judgeGaps(attempts, new Map(Object.entries(log)), wants);
   return { ...counts, redeliver: redeliver.map(({ id }) => id) };
 };

@@ -5,7 +5,7 @@ import {
   type OnApplicationBootstrap,
 } from '@nestjs/common';
 import { ResolvedSettings } from '../../../config/settings.js';
-import { WebhookRepairs } from '../../webhooks/webhook-repairs.service.js';
+import { type RepairableWebhook, WebhookRepairs } from '../../webhooks/webhook-repairs.service.js';
 import { CredentialStore } from '../credentials/credential-store.js';
 import { CheckWebhook } from './check-webhook.js';
 
@@ -67,16 +67,23 @@ export class RepairLoop implements OnApplicationBootstrap, BeforeApplicationShut
 
   private async look(): Promise<void> {
     const org_ids = await this.store.ready();
-    if (org_ids.length > 0)
-      await Promise.all(Array.from({ length: MAX_AT_ONCE }, () => this.checkAll(org_ids)));
+    const checking = new Set<Promise<void>>();
+    while (this.running && org_ids.length > 0) {
+      const webhook = await this.repairs.lease(org_ids, this.min_age);
+      if (webhook === null) break;
+      const check = this.check(webhook).finally(() => checking.delete(check));
+      checking.add(check);
+      if (checking.size >= MAX_AT_ONCE) await Promise.race(checking);
+    }
+    await Promise.all(checking);
     this.min_age = EVERY_SECONDS;
   }
 
-  private async checkAll(org_ids: string[]): Promise<void> {
-    while (this.running) {
-      const webhook = await this.repairs.lease(org_ids, this.min_age);
-      if (webhook === null) return;
+  private async check(webhook: RepairableWebhook): Promise<void> {
+    try {
       await this.checks.check(webhook, this.stopping.signal);
+    } catch (error) {
+      this.logger.warn({ err: error, webhook_id: webhook.id }, 'what a check found could not be kept');
     }
   }
 }

@@ -90,7 +90,7 @@ function commentOf(data: { id: unknown; html_url?: unknown; user?: { login?: unk
   if (typeof id !== 'number' || !Number.isSafeInteger(id)) throw unexpected();
   return {
     id,
-    url: typeof html_url === 'string' ? html_url.slice(0, 2_000) : null,
+    url: typeof html_url === 'string' && /^https?:\/\/\S{1,2000}$/.test(html_url) ? html_url : null,
     author: typeof user?.login === 'string' ? user.login.slice(0, 255) : null,
   };
 }
