@@ -2,6 +2,7 @@ import { type RequestInit, Response } from 'undici';
 import { OutboundError, outboundError } from '../../../http-client/outbound-error.js';
 import { type OutboundHttp } from '../../../http-client/outbound-http.js';
 
+/** GitHub itself gives up after 10 s: what has not happened by then does not happen later. */
 const CALL_MS = 15_000;
 /** More than any page of GitHub's: 100 comments of 65,536 characters each, as JSON. */
 const MAX_ANSWER_BYTES = 48 * 1024 * 1024;

@@ -54,15 +54,16 @@ export class ReconcileComment {
     // An earlier attempt may have made it and lost the answer.
     if (row.comment_id === null && row.create_started_at !== null) await this.find(row, github);
     const body = this.bodyOf(row, subject);
-    if (body === null) return null;
-    if (row.comment_id !== null) {
-      if (row.comment_sha256 === hash(body)) return null;
-      const edited = await this.edit(row, github, row.comment_id, body);
-      if (edited !== null) return edited;
+    if (body === null || (row.comment_id !== null && row.comment_sha256 === hash(body))) return null;
+    const wasKnown = row.comment_id !== null;
+    let edited = await this.edit(row, github, body);
+    if (edited === null && wasKnown) {
+      // Deleted by somebody, or moved with its issue.
       await this.find(row, github);
-      if (row.comment_id !== null) return this.edit(row, github, row.comment_id, body);
+      edited = await this.edit(row, github, body);
     }
-    // Somebody has deleted the comment: worth a new one only if the text alone is.
+    if (edited !== null) return edited;
+    // There is none now, and not every text is worth a new one.
     const anew = this.bodyOf(row, subject);
     return anew === null ? null : this.create(row, github, anew);
   }
@@ -79,15 +80,11 @@ export class ReconcileComment {
       await this.rows.keep(row, { comment_id: found.id, comment_url: found.url, comment_sha256: null });
   }
 
-  /** @returns null when the comment is gone, which is then forgotten. */
-  private async edit(
-    row: LeasedRow,
-    github: IssueComments,
-    comment_id: number,
-    body: string,
-  ): Promise<Comment | null> {
+  /** @returns null when there is no comment, or not any more: it is then forgotten. */
+  private async edit(row: LeasedRow, github: IssueComments, body: string): Promise<Comment | null> {
+    if (row.comment_id === null) return null;
     try {
-      const comment = await github.edit(comment_id, body);
+      const comment = await github.edit(row.comment_id, body);
       await this.rows.keep(row, { comment_url: comment.url, comment_sha256: hash(body) });
       return comment;
     } catch (error) {
