@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { generateKeyPairSync } from 'node:crypto';
+import { createPublicKey, generateKeyPairSync, verify } from 'node:crypto';
 import { GithubClients } from '../../src/modules/github/client/github-clients.js';
 import { makeApiKey, makeMembership, makeUser, makeWorkspace } from '../factories/accounts.js';
 import {
@@ -127,6 +127,13 @@ describe('GitHub credentials', () => {
       .set(withKey(key))
       .expect(200);
     expect(tested.body).toMatchObject({ ok: true, login: 'entourage[bot]' });
+    const [header, claims, signature] = github
+      .called('GET', /^\/app$/)[0]!
+      .headers.authorization!.split(/[ .]/)
+      .slice(1);
+    expect(JSON.parse(Buffer.from(claims!, 'base64url').toString())).toMatchObject({ iss: 5 });
+    const signed = Buffer.from(`${header}.${claims}`);
+    expect(verify('sha256', signed, createPublicKey(PKCS1), Buffer.from(signature!, 'base64url'))).toBe(true);
     const { task_id, number, repository } = await openIssue(service, hook);
     await moveTask(service, key, task_id, 'in_progress');
     await until(() => github.commentsOf(repository, number).length === 1, 'the comment');

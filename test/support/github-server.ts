@@ -112,6 +112,7 @@ export class GithubServer {
     response.setHeader('x-ratelimit-limit', '5000');
     response.setHeader('x-ratelimit-remaining', String(this.remaining));
     response.setHeader('x-ratelimit-reset', String(Math.floor(Date.now() / 1000) + 600));
+    if (!url.pathname.startsWith('/api/v3/')) return void response.writeHead(404).end('{}');
     const moved = this.redirected(url);
     if (moved !== null) {
       response.writeHead(301, { location: moved });

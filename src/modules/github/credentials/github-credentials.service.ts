@@ -91,11 +91,12 @@ export class GithubCredentials {
   }
 }
 
-/** One more is wanted also of a row that is being worked on: it may yet fail with the old credentials. */
+/** One more is wanted also of a row that is being worked on: it may yet fail with the old credentials. Locked in one order. */
 async function makeDue(manager: EntityManager, org_id: string): Promise<void> {
   await manager.query(
     `UPDATE github_write_backs SET status = 'pending', due_at = now(), failures = 0, wanted = wanted + 1, updated_at = now()
-     WHERE org_id = $1 AND status <> 'current'`,
+     WHERE task_id IN (SELECT task_id FROM github_write_backs WHERE org_id = $1 AND status <> 'current'
+       ORDER BY task_id FOR UPDATE)`,
     [org_id],
   );
   await manager.query('SELECT pg_notify($1, $2)', [WRITE_BACKS_CHANNEL, '']);

@@ -27,8 +27,9 @@ const NEXT_DUE = `
 
 /** Rows that were made while the credentials were being saved: neither transaction saw the other. */
 const UNPARK = `
-  UPDATE github_write_backs w SET status = 'pending', due_at = now()
-  WHERE w.status = 'waiting' AND EXISTS (SELECT FROM github_credentials c WHERE c.org_id = w.org_id)`;
+  UPDATE github_write_backs SET status = 'pending', due_at = now() WHERE task_id IN (
+    SELECT w.task_id FROM github_write_backs w JOIN github_credentials c ON c.org_id = w.org_id
+    WHERE w.status = 'waiting' FOR UPDATE OF w SKIP LOCKED)`;
 
 /** The rows of work, under leases: any number of processes share them, one row of an organization at a time. */
 @Injectable()
