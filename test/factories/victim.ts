@@ -21,6 +21,7 @@ export const MARK_OF_TEAM = `${MARK} of-team`;
 /** Numbers of their own, which no other row of a test has. */
 const TASK_ID = 990_000_001;
 const MESSAGE_ID = 990_000_002;
+const SUBTASK_ID = 990_000_003;
 
 export type Tenant = Awaited<ReturnType<typeof makeTenant>>;
 
@@ -67,6 +68,12 @@ export async function makeTenant(db: DataSource, mark: string, offset = 0) {
     assignee_id: agent.id,
     correlation_id,
     tags: [ofTeamMark],
+  });
+  await makeTask(db, team, {
+    id: SUBTASK_ID + offset,
+    parent_id: task.id,
+    title: `${ofTeamMark} sub-task`,
+    correlation_id,
   });
   const message_id = MESSAGE_ID + offset;
   await db.getRepository(Message).save({
