@@ -1,10 +1,13 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { type DataSource } from 'typeorm';
+import { type SourceAction, type SourceItem } from '../../src/modules/tasks/source-change.js';
 import { TaskDependency } from '../../src/modules/tasks/task-dependency.entity.js';
+import { TaskIntake } from '../../src/modules/tasks/task-intake.js';
 import { TaskTransitions } from '../../src/modules/tasks/task-transitions.js';
 import { Task, type TaskStatus } from '../../src/modules/tasks/task.entity.js';
 import { type Team } from '../../src/modules/teams/team.entity.js';
 import { makeWorkspace } from '../factories/accounts.js';
+import { makeChange, makeItem } from '../factories/source-changes.js';
 import { makeTask } from '../factories/tasks.js';
 import { connectTo, createTestDatabase, type TestDatabase } from '../support/database.js';
 
@@ -237,5 +240,61 @@ describe('a parent and its sub-tasks', () => {
       expect(await db.getRepository(Task).countBy({ parent_id: middle.id, status: 'done' })).toBe(3);
       expect((await row(waiting.id)).status).toBe('cancelled');
     }
+  });
+
+  describe('whose issue changes on GitHub', () => {
+    const change = (action: SourceAction, item: SourceItem) =>
+      makeChange(team, { action, item, policy: { sync: true } });
+    const apply = async (source: DataSource, ...changes: ReturnType<typeof change>[]): Promise<number[]> => {
+      const outcomes = await source.transaction((manager) =>
+        new TaskIntake(transitions).apply(manager.queryRunner!, changes),
+      );
+      return outcomes.map(({ task_id }) => task_id!);
+    };
+    const later = (item: SourceItem): SourceItem => ({ ...item, updated_at: new Date() });
+
+    it('are cancelled with it, by the delivery that says so', async () => {
+      const item = makeItem();
+      const [id] = await apply(db, change('opened', item));
+      const [only] = await parts(await row(id!), 1, { status: 'todo' });
+      const closed = change('closed', later(item));
+      await apply(db, closed);
+      expect((await row(only!.id)).status).toBe('cancelled');
+      const [event] = await db.query(
+        `SELECT metadata->>'delivery_id' AS delivery_id FROM task_events WHERE task_id = $1`,
+        [only!.id],
+      );
+      expect(event.delivery_id).toBe(closed.delivery_id);
+      await apply(db, change('reopened', { ...later(item), state: 'open' }));
+      expect((await row(id!)).status).toBe('todo');
+    });
+
+    it('do not hang when batches of deliveries meet sub-tasks that finish', async () => {
+      for (let round = 0; round < 15; round += 1) {
+        const items = Array.from({ length: 4 }, () => makeItem());
+        const ids = await apply(db, ...items.map((item) => change('opened', item)));
+        // The oldest is a part of the youngest, and each waits for one of another tree.
+        const trees = await Promise.all(ids.map(async (id) => parts(await row(id), 2)));
+        await db.getRepository(Task).update(ids[0]!, { parent_id: ids[3]!, on_cancel: 'cancel' });
+        await db.getRepository(Task).update(ids[2]!, { on_cancel: 'cancel' });
+        await depend(await row(ids[0]!), await row(ids[2]!));
+        await depend(await row(ids[2]!), await row(ids[1]!));
+        const batch = (order: number[], action: SourceAction) =>
+          order.map((n) => change(action, later({ ...items[n]!, labels: ['bug'] })));
+        const outcomes = await Promise.allSettled([
+          apply(others, ...batch([3, 1], 'closed')),
+          apply(db, ...batch([0, 2], 'edited')),
+          ...trees.flat().map(({ id }, n) => move(id, 'done', n % 2 ? db : others)),
+          move(ids[1]!, 'cancelled'),
+        ]);
+        const unexpected = outcomes.flatMap((outcome) =>
+          outcome.status === 'rejected' && (outcome.reason as { code: string }).code !== 'invalid_transition'
+            ? [outcome.reason]
+            : [],
+        );
+        expect(unexpected).toEqual([]);
+        for (const { id } of trees.flat()) expect((await row(id)).status).toBe('done');
+      }
+    });
   });
 });
