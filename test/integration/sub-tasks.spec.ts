@@ -3,13 +3,15 @@ import { type DataSource } from 'typeorm';
 import { type SourceAction, type SourceItem } from '../../src/modules/tasks/source-change.js';
 import { TaskDependency } from '../../src/modules/tasks/task-dependency.entity.js';
 import { TaskIntake } from '../../src/modules/tasks/task-intake.js';
-import { TaskTransitions } from '../../src/modules/tasks/task-transitions.js';
+import { lockToLink } from '../../src/modules/tasks/task-locks.js';
+import { lockTask, TaskTransitions } from '../../src/modules/tasks/task-transitions.js';
 import { Task, type TaskStatus } from '../../src/modules/tasks/task.entity.js';
 import { type Team } from '../../src/modules/teams/team.entity.js';
 import { makeWorkspace } from '../factories/accounts.js';
 import { makeChange, makeItem } from '../factories/source-changes.js';
 import { makeTask } from '../factories/tasks.js';
 import { connectTo, createTestDatabase, type TestDatabase } from '../support/database.js';
+import { until } from '../support/until.js';
 
 const PERSON = { type: 'user', id: 'u' } as const;
 
@@ -240,6 +242,36 @@ describe('a parent and its sub-tasks', () => {
       expect(await db.getRepository(Task).countBy({ parent_id: middle.id, status: 'done' })).toBe(3);
       expect((await row(waiting.id)).status).toBe('cancelled');
     }
+  });
+
+  it('keeps the links of the team still while what moves together is being locked', async () => {
+    const late = await task();
+    const top = await task();
+    const [first, second] = (await parts(top, 2, { status: 'todo' })) as [Task, Task];
+    const waiting = (type: string) =>
+      until(async () => {
+        const rows = await db.query(
+          `SELECT 1 FROM pg_locks JOIN pg_stat_activity a USING (pid)
+           WHERE NOT granted AND locktype = $1 AND a.datname = current_database()`,
+          [type],
+        );
+        return rows.length > 0;
+      }, `somebody to wait for a lock of type ${type}`);
+    const holder = others.createQueryRunner();
+    await holder.startTransaction();
+    await lockTask(holder.manager, first.id);
+    const cancel = move(top.id, 'cancelled');
+    await waiting('transactionid');
+    // Between the rows that the cancel has locked and those it has not.
+    const link = db.transaction(async (manager) => {
+      await lockToLink(manager, team.id, [late.id, second.id]);
+      return manager.findOneByOrFail(Task, { id: second.id });
+    });
+    await waiting('advisory');
+    await holder.rollbackTransaction();
+    await holder.release();
+    await cancel;
+    expect((await link).status).toBe('cancelled');
   });
 
   describe('whose issue changes on GitHub', () => {
