@@ -46,6 +46,7 @@ const ALIASES: Record<string, string> = {
   sender_id: 'agent_id',
   actor_id: 'user_id',
   depends_on: 'task_id',
+  parent_id: 'task_id',
 };
 
 /** Values that a field's schema does not tell. */

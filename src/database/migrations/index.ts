@@ -3,6 +3,7 @@ import { Deliveries1790000000002 } from './1790000000002-deliveries.js';
 import { Work1790000000003 } from './1790000000003-work.js';
 import { Notifications1790000000004 } from './1790000000004-notifications.js';
 import { Github1790000000005 } from './1790000000005-github.js';
+import { SubTasks1790000000006 } from './1790000000006-sub-tasks.js';
 
 /** In the order they are applied. */
 export const MIGRATIONS = [
@@ -11,4 +12,5 @@ export const MIGRATIONS = [
   Work1790000000003,
   Notifications1790000000004,
   Github1790000000005,
+  SubTasks1790000000006,
 ];
