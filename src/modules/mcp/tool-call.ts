@@ -1,0 +1,35 @@
+import { type Identity } from '../auth/identity.js';
+import { type Route } from './tools/tool.js';
+import { type StatusWaits } from './status-waits.js';
+
+/** What a route answered, parsed. */
+export interface RouteAnswer {
+  body: unknown;
+  /** Where the list goes on. */
+  next_cursor?: string;
+}
+
+/** A call of a tool, as the tool sees it. */
+export interface ToolCall {
+  args: Record<string, unknown>;
+  identity: Identity;
+  waits: StatusWaits;
+  /** Aborted when the client has gone. */
+  signal: AbortSignal;
+  /** Calls a route as the caller, or with another key. @throws RouteRefused */
+  send: (args?: Record<string, unknown>, route?: Route, api_key?: string) => Promise<RouteAnswer>;
+  /** Tells a client that asked for it how the call is getting on. */
+  progress: (seconds: number, total: number, message: string) => void;
+}
+
+/** A route's answer that is not 2xx. */
+export class RouteRefused extends Error {
+  constructor(
+    readonly status: number,
+    readonly text: string,
+    readonly retryAfter: string | undefined,
+  ) {
+    super(`API error ${status}`);
+    this.name = 'RouteRefused';
+  }
+}
