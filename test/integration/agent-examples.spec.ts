@@ -6,7 +6,7 @@ import { parseCommands } from '../../src/config/commands.js';
 const example = (name: string): string => `${process.cwd()}/examples/agents/${name}`;
 
 describe('the examples of agents', () => {
-  it.each(['claude-code.json', 'shell-script.json'])('%s is a valid commands file', (name) => {
+  it.each(['claude-code.json', 'mcp-agent.json', 'shell-script.json'])('%s is a valid commands file', (name) => {
     expect(parseCommands(readFileSync(example(name), 'utf8')).size).toBe(1);
   });
 
