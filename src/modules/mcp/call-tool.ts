@@ -7,7 +7,7 @@ import { callInProcess } from '../../http/in-process.js';
 import { type Identity } from '../auth/identity.js';
 import { adviceFor } from './advice.js';
 import { readArguments } from './read-arguments.js';
-import { StatusWaits } from './status-waits.js';
+import { TaskWaits } from './task-waits.js';
 import { type RouteAnswer, RouteRefused, type ToolCall } from './tool-call.js';
 import { type OfferedTool } from './tool-catalog.js';
 import { type Route, type Tool } from './tools/tool.js';
@@ -24,7 +24,7 @@ export interface Caller {
 export class ToolCalls {
   constructor(
     private readonly adapter: HttpAdapterHost,
-    private readonly waits: StatusWaits,
+    private readonly waits: TaskWaits,
   ) {}
 
   /** Failures are answers too: an agent must read them. */

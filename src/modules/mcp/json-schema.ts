@@ -13,6 +13,7 @@ export interface JsonSchema {
 
 const COMPONENT = '#/components/schemas/';
 const DEFINITION = '#/$defs/';
+const SAYS_MORE = ['properties', 'additionalProperties', 'allOf', 'anyOf', 'oneOf'];
 
 /**
  * A schema of the OpenAPI document (3.0) as JSON Schema: `nullable` becomes a choice, and what is referred to comes
@@ -29,6 +30,8 @@ export function toJsonSchema(document: OpenAPIObject, schema: object): JsonSchem
       Object.entries(rest).map(([key, value]) => [key, convert(value)]),
     );
     if ($ref !== undefined) plain.$ref = define($ref);
+    // What the compiler knows no type of (`unknown`) is an object in the document; it may be anything.
+    if (plain.type === 'object' && !SAYS_MORE.some((keyword) => keyword in plain)) delete plain.type;
     return nullable === true ? orNull(plain) : plain;
   };
   const define = ($ref: string): string => {

@@ -33,8 +33,10 @@ export class AgentServer {
   async serve(request: Request, response: Response, identity: Identity): Promise<void> {
     const server = new McpServer(
       { name: 'entourage', title: 'Entourage', version: VERSION },
-      { capabilities: { tools: {} }, instructions: INSTRUCTIONS, jsonSchemaValidator: VALIDATOR },
+      { instructions: INSTRUCTIONS, jsonSchemaValidator: VALIDATOR },
     );
+    // Not in the constructor, which would promise that lists of tools change.
+    server.server.registerCapabilities({ tools: {} });
     server.server.setRequestHandler(ListToolsRequestSchema, () => ({
       tools: this.catalog.listFor(identity),
     }));

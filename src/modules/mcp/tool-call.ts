@@ -1,6 +1,6 @@
 import { type Identity } from '../auth/identity.js';
 import { type Route } from './tools/tool.js';
-import { type StatusWaits } from './status-waits.js';
+import { type TaskWaits } from './task-waits.js';
 
 /** What a route answered, parsed. */
 export interface RouteAnswer {
@@ -13,7 +13,7 @@ export interface RouteAnswer {
 export interface ToolCall {
   args: Record<string, unknown>;
   identity: Identity;
-  waits: StatusWaits;
+  waits: TaskWaits;
   /** Aborted when the client has gone. */
   signal: AbortSignal;
   /** Calls a route as the caller, or with another key. @throws RouteRefused */

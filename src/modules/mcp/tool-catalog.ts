@@ -17,7 +17,8 @@ type Operation = NonNullable<OpenAPIObject['paths'][string]['get']>;
 export interface OfferedTool {
   tool: Tool;
   method: string;
-  isAgentRoute: boolean;
+  /** Whether keys reach its route whose only scope is `agent`: it is theirs, or everybody's. */
+  isForAgents: boolean;
   listed: Listed & { inputSchema: JsonSchema };
 }
 
@@ -41,7 +42,7 @@ export class ToolCatalog {
   /** What the caller's scopes allow. An agent need not say what its key says already. */
   listFor(identity: Identity): Listed[] {
     return [...this.all().values()]
-      .filter(({ method, isAgentRoute }) => mayUse(identity, method, isAgentRoute))
+      .filter(({ method, isForAgents }) => mayUse(identity, method, isForAgents))
       .map(({ listed }) => (identity.agent_id === undefined ? listed : withoutOwn(listed)));
   }
 
@@ -79,7 +80,7 @@ function offerOne(document: OpenAPIObject, tool: Tool, operation: Operation): Of
   return {
     tool,
     method,
-    isAgentRoute: AGENT_ROUTE_EXTENSION in operation,
+    isForAgents: AGENT_ROUTE_EXTENSION in operation || operation.security?.length === 0,
     listed: {
       name: tool.name,
       title: tool.title,

@@ -1,3 +1,4 @@
+import { type ToolCall } from '../tool-call.js';
 import { AGENT, count, flag, id, list, oneOf, type Shape, TASK, TEAM, text, tool, uuid } from './tool.js';
 
 const REVIEWER = ['user', 'agent'] as const;
@@ -5,6 +6,8 @@ const CLAIMED = uuid('Kept as a claim only: who acts is known by your credential
 const REVIEW = { review_id: id('The review') };
 const SUMMARY = text('Why, in a few sentences');
 const MAX_SECONDS = 3600;
+/** As long as one call of the route waits. */
+const ROUTE_SECONDS = 30;
 
 interface Review {
   attempt: number;
@@ -57,20 +60,9 @@ export const REVIEW_TOOLS = [
         timeout_minutes: count('After which it expires unanswered').optional(),
         wait: flag('Wait for the answer').default(false),
       },
-      run: async ({ args: { wait, ...args }, send, waits, signal, progress }) => {
+      run: async ({ args: { wait, ...args }, send, progress }) => {
         const { body } = await send(args);
-        if (wait !== true) return body;
-        const { id: request_id, team_id } = body as { id: number; team_id: string };
-        await waits.wait({
-          table: 'human_requests',
-          id: request_id,
-          team_id,
-          ends: (status) => status !== 'pending',
-          seconds: MAX_SECONDS,
-          signal,
-          told: (waited) => progress(waited, MAX_SECONDS, `request ${request_id} waits for an answer`),
-        });
-        return (await send({ request_id }, 'GET /human-requests/{request_id}')).body;
+        return wait === true ? waitForAnswer(body as HumanRequest, send, progress) : body;
       },
     },
   ),
@@ -175,3 +167,28 @@ export const REVIEW_TOOLS = [
     { input: TASK },
   ),
 ];
+
+interface HumanRequest {
+  id: number;
+  status: string;
+}
+
+/** Until it is answered or expired, or an hour has passed: the route waits, and hears of the answer by NOTIFY. */
+async function waitForAnswer(
+  asked: HumanRequest,
+  send: ToolCall['send'],
+  progress: ToolCall['progress'],
+): Promise<HumanRequest> {
+  let request = asked;
+  for (let waited = 0; waited < MAX_SECONDS && request.status === 'pending';) {
+    const began = performance.now();
+    const args = { request_id: asked.id, wait_seconds: ROUTE_SECONDS };
+    request = (await send(args, 'GET /human-requests/{request_id}')).body as HumanRequest;
+    const seconds = (performance.now() - began) / 1000;
+    // Sent away early: the service is stopping.
+    if (request.status === 'pending' && seconds < ROUTE_SECONDS / 2) break;
+    waited += seconds;
+    progress(Math.round(waited), MAX_SECONDS, `request ${asked.id} is ${request.status}`);
+  }
+  return request;
+}

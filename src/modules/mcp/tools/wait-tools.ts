@@ -72,8 +72,7 @@ async function waitForTask(
   const { id, team_id, status } = (await send()).body as SeenTask;
   const seconds = Math.max(0, Math.min(MAX_SECONDS, Number(args['timeout_seconds'])));
   const reached = await waits.wait({
-    table: 'tasks',
-    id,
+    task_id: id,
     team_id,
     ends: ends(status),
     seconds,

@@ -3,33 +3,32 @@ import { DataSource } from 'typeorm';
 import { ResolvedSettings } from '../../config/settings.js';
 import { type ChangedIds, readTeams, TASKS_CHANNEL } from '../../database/channels.js';
 import { NotificationListener } from '../../database/notification-listener.js';
+import { type Task } from '../tasks/task.entity.js';
 
-const TABLES = ['tasks', 'human_requests'] as const;
 /** How often somebody who waits is told that the wait goes on. */
 const TELL_SECONDS = 10;
 
-export interface StatusWait {
-  table: (typeof TABLES)[number];
-  id: number;
+export interface TaskWait {
+  task_id: number;
   team_id: string;
   ends: (status: string) => boolean;
   seconds: number;
   /** Aborted when nobody waits any more. */
   signal: AbortSignal;
-  /** Told now and then how long the wait has lasted, and the last status seen. */
+  /** Told of each status on the way, and now and then how long the wait has lasted. */
   told: (seconds: number, status: string | null) => void;
 }
 
-type Waiter = Pick<StatusWait, 'table' | 'id' | 'team_id'> & { see(status: string | null): void };
+type Waiter = Pick<TaskWait, 'task_id' | 'team_id'> & { see(status: string | null): void };
 
 /**
- * Those who wait for the status of a row. They share the process's one connection that LISTENs, and one statement for
- * all rows of a table, however many wait: at a hint about their team, at each connection of the listener, and now and
- * then should every hint be lost.
+ * Those who wait for the status of a task. They share the process's one connection that LISTENs, and one statement for
+ * all of them, however many wait: at a hint about their team, at each connection of the listener, and now and then
+ * should every hint be lost.
  */
 @Injectable()
-export class StatusWaits implements OnApplicationBootstrap, OnModuleDestroy {
-  private readonly logger = new Logger(StatusWaits.name);
+export class TaskWaits implements OnApplicationBootstrap, OnModuleDestroy {
+  private readonly logger = new Logger(TaskWaits.name);
   private readonly waiters = new Set<Waiter>();
   private readonly endings = new Set<() => void>();
   private changed: Set<string> | '*' = new Set();
@@ -66,7 +65,7 @@ export class StatusWaits implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   /** @returns whether the status was reached; not when the time is over, nobody waits any more, or the service stops. */
-  wait({ table, id, team_id, ends, seconds, signal, told }: StatusWait): Promise<boolean> {
+  wait({ task_id, team_id, ends, seconds, signal, told }: TaskWait): Promise<boolean> {
     return new Promise((resolve) => {
       const began = performance.now();
       let last: string | null = null;
@@ -80,20 +79,19 @@ export class StatusWaits implements OnApplicationBootstrap, OnModuleDestroy {
       };
       const giveUp = (): void => finish(false);
       const waiter: Waiter = {
-        table,
-        id,
+        task_id,
         team_id,
         // A row that is gone will not change any more: the caller finds out what became of it.
         see: (status) => {
+          const isNews = status !== last;
           last = status;
           if (status === null || ends(status)) finish(status !== null);
+          else if (isNews) tell();
         },
       };
       const timeout = setTimeout(giveUp, seconds * 1000);
-      const telling = setInterval(
-        () => told(Math.round((performance.now() - began) / 1000), last),
-        TELL_SECONDS * 1000,
-      );
+      const tell = (): void => told(Math.round((performance.now() - began) / 1000), last);
+      const telling = setInterval(tell, TELL_SECONDS * 1000);
       signal.addEventListener('abort', giveUp);
       this.waiters.add(waiter);
       this.endings.add(giveUp);
@@ -116,7 +114,7 @@ export class StatusWaits implements OnApplicationBootstrap, OnModuleDestroy {
       while (this.changed === '*' || this.changed.size > 0) {
         const { changed } = this;
         this.changed = new Set();
-        for (const table of TABLES) await this.lookAt(table, changed);
+        await this.lookAt(changed);
       }
     } catch (error) {
       this.logger.warn({ err: error }, 'looking for those who wait failed; the next look is soon');
@@ -125,16 +123,14 @@ export class StatusWaits implements OnApplicationBootstrap, OnModuleDestroy {
     }
   }
 
-  private async lookAt(table: (typeof TABLES)[number], teams: Set<string> | '*'): Promise<void> {
-    const concerned = Array.from(this.waiters).filter(
-      (waiter) => waiter.table === table && (teams === '*' || teams.has(waiter.team_id)),
-    );
+  private async lookAt(teams: Set<string> | '*'): Promise<void> {
+    const concerned = [...this.waiters].filter(({ team_id }) => teams === '*' || teams.has(team_id));
     if (concerned.length === 0) return;
-    const rows = await this.db.query<{ id: number; status: string }[]>(
-      `SELECT id, status FROM ${table} WHERE id = ANY($1)`,
-      [[...new Set(concerned.map(({ id }) => id))]],
+    const rows = await this.db.query<Pick<Task, 'id' | 'status'>[]>(
+      'SELECT id, status FROM tasks WHERE id = ANY($1)',
+      [[...new Set(concerned.map(({ task_id }) => task_id))]],
     );
     const statuses = new Map(rows.map(({ id, status }) => [id, status]));
-    for (const waiter of concerned) waiter.see(statuses.get(waiter.id) ?? null);
+    for (const waiter of concerned) waiter.see(statuses.get(waiter.task_id) ?? null);
   }
 }
