@@ -12,6 +12,7 @@ import { AuthModule } from './modules/auth/auth.module.js';
 import { DispatchModule } from './modules/dispatch/dispatch.module.js';
 import { McpModule } from './modules/mcp/mcp.module.js';
 import { NotificationsModule } from './modules/notifications/notifications.module.js';
+import { GithubModule } from './modules/github/github.module.js';
 import { OrganizationsModule } from './modules/organizations/organizations.module.js';
 import { RepositoriesModule } from './modules/repositories/repositories.module.js';
 import { TeamsModule } from './modules/teams/teams.module.js';
@@ -43,6 +44,7 @@ export class AppModule {
         DispatchModule,
         WebhooksModule,
         NotificationsModule,
+        GithubModule,
         McpModule,
         HealthModule,
       ],

@@ -5,6 +5,8 @@ import { User } from './modules/auth/user.entity.js';
 import { Delivery } from './modules/deliveries/delivery.entity.js';
 import { DeliveryKey } from './modules/deliveries/delivery-key.entity.js';
 import { AgentRun } from './modules/dispatch/agent-run.entity.js';
+import { GithubCredential } from './modules/github/credentials/github-credential.entity.js';
+import { GithubWriteBack } from './modules/github/write-back/github-write-back.entity.js';
 import { Membership } from './modules/organizations/membership.entity.js';
 import { OutboundAttempt } from './modules/notifications/outbound-attempt.entity.js';
 import { OutboundDelivery } from './modules/notifications/outbound-delivery.entity.js';
@@ -18,6 +20,7 @@ import { TaskContext } from './modules/tasks/task-context.entity.js';
 import { TaskDependency } from './modules/tasks/task-dependency.entity.js';
 import { TaskEvent } from './modules/tasks/task-event.entity.js';
 import { TaskSource } from './modules/tasks/task-source.entity.js';
+import { TaskDecomposition } from './modules/tasks/subtasks/task-decomposition.entity.js';
 import { Team } from './modules/teams/team.entity.js';
 import { Webhook } from './modules/webhooks/webhook.entity.js';
 
@@ -39,10 +42,13 @@ export const ENTITIES = [
   TaskEvent,
   TaskContext,
   TaskSource,
+  TaskDecomposition,
   Message,
   AgentRun,
   OutboundWebhook,
   OutboundWebhookState,
   OutboundDelivery,
   OutboundAttempt,
+  GithubCredential,
+  GithubWriteBack,
 ];

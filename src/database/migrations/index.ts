@@ -2,6 +2,8 @@ import { Accounts1790000000001 } from './1790000000001-accounts.js';
 import { Deliveries1790000000002 } from './1790000000002-deliveries.js';
 import { Work1790000000003 } from './1790000000003-work.js';
 import { Notifications1790000000004 } from './1790000000004-notifications.js';
+import { Github1790000000005 } from './1790000000005-github.js';
+import { SubTasks1790000000006 } from './1790000000006-sub-tasks.js';
 import { RunKeys1790000000012 } from './1790000000012-run-keys.js';
 
 /** In the order they are applied. */
@@ -10,5 +12,7 @@ export const MIGRATIONS = [
   Deliveries1790000000002,
   Work1790000000003,
   Notifications1790000000004,
+  Github1790000000005,
+  SubTasks1790000000006,
   RunKeys1790000000012,
 ];
