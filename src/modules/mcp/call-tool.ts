@@ -1,8 +1,9 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, Logger } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { type CallToolResult } from '@modelcontextprotocol/sdk/types.js';
 import { type Request } from 'express';
 import { type Server } from 'node:http';
+import { DomainError } from '../../errors/domain-error.js';
 import { callInProcess } from '../../http/in-process.js';
 import { type Identity } from '../auth/identity.js';
 import { adviceFor } from './advice.js';
@@ -22,6 +23,8 @@ export interface Caller {
 /** Calls the routes that tools stand for, with the caller's own credential. */
 @Injectable()
 export class ToolCalls {
+  private readonly logger = new Logger(ToolCalls.name);
+
   constructor(
     private readonly adapter: HttpAdapterHost,
     private readonly waits: TaskWaits,
@@ -42,7 +45,9 @@ export class ToolCalls {
       return result(tool, await send());
     } catch (error) {
       if (error instanceof RouteRefused) return failure(error);
-      throw error;
+      // The protocol's own answer would show what went wrong inside.
+      if (!caller.signal.aborted) this.logger.error({ err: error, tool: tool.name }, 'a tool failed');
+      return failure(RouteRefused.as(new DomainError('internal_error', 'Internal Server Error')));
     }
   }
 

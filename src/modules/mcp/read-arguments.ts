@@ -1,4 +1,4 @@
-import { requestContext } from '../../http/request-context.js';
+import { DomainError } from '../../errors/domain-error.js';
 import { type Identity } from '../auth/identity.js';
 import { type JsonSchema } from './json-schema.js';
 import { withOwnArguments } from './own-arguments.js';
@@ -25,14 +25,7 @@ export function readArguments(
   if (read.success) return read.data;
   const errors = read.error.issues.map(({ path, message }) => ({ field: path.join('.'), message }));
   const detail = `Validation failed: ${errors.map(({ field }) => field).join(', ')}`;
-  const problem = {
-    type: 'about:blank',
-    title: 'Unprocessable Entity',
-    status: 422,
-    detail,
-    request_id: requestContext()?.request_id ?? null,
-  };
-  throw new RouteRefused(422, JSON.stringify({ ...problem, code: 'validation_failed', errors }), undefined);
+  throw RouteRefused.as(new DomainError('validation_failed', detail, { errors }));
 }
 
 function asMeant(schema: JsonSchema | undefined, value: unknown): unknown {

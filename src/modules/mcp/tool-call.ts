@@ -1,3 +1,6 @@
+import { type DomainError } from '../../errors/domain-error.js';
+import { ERROR_CODES } from '../../errors/error-codes.js';
+import { problemJson } from '../../http/problem.filter.js';
 import { type Identity } from '../auth/identity.js';
 import { type Route } from './tools/tool.js';
 import { type TaskWaits } from './task-waits.js';
@@ -31,5 +34,10 @@ export class RouteRefused extends Error {
   ) {
     super(`API error ${status}`);
     this.name = 'RouteRefused';
+  }
+
+  /** Of what is refused before a route is asked, as the route would. */
+  static as(error: DomainError): RouteRefused {
+    return new RouteRefused(ERROR_CODES[error.code], problemJson(error), undefined);
   }
 }
