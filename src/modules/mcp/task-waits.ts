@@ -117,6 +117,7 @@ export class TaskWaits implements OnApplicationBootstrap, OnModuleDestroy {
         await this.lookAt(changed);
       }
     } catch (error) {
+      this.changed = '*';
       this.logger.warn({ err: error }, 'looking for those who wait failed; the next look is soon');
     } finally {
       this.looking = false;
@@ -131,6 +132,7 @@ export class TaskWaits implements OnApplicationBootstrap, OnModuleDestroy {
       [[...new Set(concerned.map(({ task_id }) => task_id))]],
     );
     const statuses = new Map(rows.map(({ id, status }) => [id, status]));
-    for (const waiter of concerned) waiter.see(statuses.get(waiter.task_id) ?? null);
+    for (const waiter of concerned)
+      if (this.waiters.has(waiter)) waiter.see(statuses.get(waiter.task_id) ?? null);
   }
 }

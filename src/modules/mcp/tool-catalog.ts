@@ -46,11 +46,6 @@ export class ToolCatalog {
       .map(({ listed }) => (identity.agent_id === undefined ? listed : withoutOwn(listed)));
   }
 
-  /** Tools of the table that are left out here. */
-  missing(): string[] {
-    return TOOLS.map(({ name }) => name).filter((name) => !this.all().has(name));
-  }
-
   private all(): Map<string, OfferedTool> {
     return (this.offered ??= offer(this.document()));
   }
