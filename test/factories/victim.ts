@@ -5,7 +5,10 @@ import { Delivery } from '../../src/modules/deliveries/delivery.entity.js';
 import { DeliveryKey } from '../../src/modules/deliveries/delivery-key.entity.js';
 import { DeliveryPartitions } from '../../src/modules/deliveries/delivery-partitions.service.js';
 import { AgentRun } from '../../src/modules/dispatch/agent-run.entity.js';
+import { HumanRequest } from '../../src/modules/human-requests/human-request.entity.js';
 import { CodeRepository } from '../../src/modules/repositories/repository.entity.js';
+import { Review } from '../../src/modules/reviews/review.entity.js';
+import { ReviewComment } from '../../src/modules/reviews/review-comment.entity.js';
 import { Message } from '../../src/modules/tasks/message.entity.js';
 import { TaskEvent } from '../../src/modules/tasks/task-event.entity.js';
 import { Webhook } from '../../src/modules/webhooks/webhook.entity.js';
@@ -21,6 +24,8 @@ export const MARK_OF_TEAM = `${MARK} of-team`;
 /** Numbers of their own, which no other row of a test has. */
 const TASK_ID = 990_000_001;
 const MESSAGE_ID = 990_000_002;
+const REVIEW_ID = 990_000_003;
+const HUMAN_REQUEST_ID = 990_000_004;
 
 export type Tenant = Awaited<ReturnType<typeof makeTenant>>;
 
@@ -101,6 +106,34 @@ export async function makeTenant(db: DataSource, mark: string, offset = 0) {
     prompt: ofTeamMark,
     correlation_id,
   });
+  const review_id = REVIEW_ID + offset;
+  const owner_actor = { type: 'user' as const, id: owner.id };
+  await db.getRepository(Review).save({
+    id: review_id,
+    ...ofTeam,
+    task_id: task.id,
+    attempt: 1,
+    reviewer_type: 'user',
+    requested_by: owner_actor,
+  });
+  await db.getRepository(ReviewComment).save({
+    ...ofTeam,
+    review_id,
+    author_id: owner.id,
+    author_type: 'user',
+    actor: owner_actor,
+    content: ofTeamMark,
+  });
+  const human_request_id = HUMAN_REQUEST_ID + offset;
+  await db.getRepository(HumanRequest).save({
+    id: human_request_id,
+    ...ofTeam,
+    agent_id: agent.id,
+    task_id: task.id,
+    kind: 'question',
+    question: ofTeamMark,
+    asked_by: { type: 'agent', id: agent.id },
+  });
   const delivery_id = newId();
   const created_at = idTime(delivery_id)!;
   await new DeliveryPartitions(db).ensure(created_at, 1);
@@ -144,6 +177,8 @@ export async function makeTenant(db: DataSource, mark: string, offset = 0) {
       task_id: task.id,
       message_id,
       run_id: run.id,
+      review_id,
+      human_request_id,
     } as Record<string, string | number>,
     email: member.email,
   };
