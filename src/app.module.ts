@@ -13,6 +13,7 @@ import { DispatchModule } from './modules/dispatch/dispatch.module.js';
 import { NotificationsModule } from './modules/notifications/notifications.module.js';
 import { OrganizationsModule } from './modules/organizations/organizations.module.js';
 import { RepositoriesModule } from './modules/repositories/repositories.module.js';
+import { SettingsModule } from './modules/settings/settings.module.js';
 import { TeamsModule } from './modules/teams/teams.module.js';
 import { TasksModule } from './modules/tasks/tasks.module.js';
 import { WebhooksModule } from './modules/webhooks/webhooks.module.js';
@@ -38,6 +39,7 @@ export class AppModule {
         TeamsModule,
         AgentsModule,
         RepositoriesModule,
+        SettingsModule,
         TasksModule,
         DispatchModule,
         WebhooksModule,

@@ -12,6 +12,8 @@ import { OutboundWebhook } from './modules/notifications/outbound-webhook.entity
 import { OutboundWebhookState } from './modules/notifications/outbound-webhook-state.entity.js';
 import { Organization } from './modules/organizations/organization.entity.js';
 import { CodeRepository } from './modules/repositories/repository.entity.js';
+import { TeamConvention } from './modules/settings/team-convention.entity.js';
+import { StoredTeamSettings } from './modules/settings/team-settings.entity.js';
 import { Message } from './modules/tasks/message.entity.js';
 import { Task } from './modules/tasks/task.entity.js';
 import { TaskContext } from './modules/tasks/task-context.entity.js';
@@ -31,6 +33,8 @@ export const ENTITIES = [
   Agent,
   ApiKey,
   CodeRepository,
+  StoredTeamSettings,
+  TeamConvention,
   Webhook,
   Delivery,
   DeliveryKey,

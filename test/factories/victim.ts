@@ -6,6 +6,8 @@ import { DeliveryKey } from '../../src/modules/deliveries/delivery-key.entity.js
 import { DeliveryPartitions } from '../../src/modules/deliveries/delivery-partitions.service.js';
 import { AgentRun } from '../../src/modules/dispatch/agent-run.entity.js';
 import { CodeRepository } from '../../src/modules/repositories/repository.entity.js';
+import { TeamConvention } from '../../src/modules/settings/team-convention.entity.js';
+import { StoredTeamSettings } from '../../src/modules/settings/team-settings.entity.js';
 import { Message } from '../../src/modules/tasks/message.entity.js';
 import { TaskEvent } from '../../src/modules/tasks/task-event.entity.js';
 import { Webhook } from '../../src/modules/webhooks/webhook.entity.js';
@@ -44,6 +46,10 @@ export async function makeTenant(db: DataSource, mark: string, offset = 0) {
     name: `${ofTeamMark} agent key`,
   });
   const ofTeam = { org_id: org.id, team_id: team.id };
+  await db
+    .getRepository(StoredTeamSettings)
+    .insert({ team_id: team.id, values: { notifications: { to: ofTeamMark } } });
+  await db.getRepository(TeamConvention).insert({ team_id: team.id, key: 'notes', content: ofTeamMark });
   const repository = await db.getRepository(CodeRepository).save({
     id: newId(),
     ...ofTeam,
