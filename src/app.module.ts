@@ -11,6 +11,7 @@ import { AgentsModule } from './modules/agents/agents.module.js';
 import { AuthModule } from './modules/auth/auth.module.js';
 import { DispatchModule } from './modules/dispatch/dispatch.module.js';
 import { NotificationsModule } from './modules/notifications/notifications.module.js';
+import { GithubModule } from './modules/github/github.module.js';
 import { OrganizationsModule } from './modules/organizations/organizations.module.js';
 import { RepositoriesModule } from './modules/repositories/repositories.module.js';
 import { SettingsModule } from './modules/settings/settings.module.js';
@@ -44,6 +45,7 @@ export class AppModule {
         DispatchModule,
         WebhooksModule,
         NotificationsModule,
+        GithubModule,
         HealthModule,
       ],
     };

@@ -5,6 +5,11 @@ import { Delivery } from '../../src/modules/deliveries/delivery.entity.js';
 import { DeliveryKey } from '../../src/modules/deliveries/delivery-key.entity.js';
 import { DeliveryPartitions } from '../../src/modules/deliveries/delivery-partitions.service.js';
 import { AgentRun } from '../../src/modules/dispatch/agent-run.entity.js';
+import { OutboundDelivery } from '../../src/modules/notifications/outbound-delivery.entity.js';
+import { OutboundWebhook } from '../../src/modules/notifications/outbound-webhook.entity.js';
+import { OutboundWebhookState } from '../../src/modules/notifications/outbound-webhook-state.entity.js';
+import { GithubCredential } from '../../src/modules/github/credentials/github-credential.entity.js';
+import { GithubWriteBack } from '../../src/modules/github/write-back/github-write-back.entity.js';
 import { CodeRepository } from '../../src/modules/repositories/repository.entity.js';
 import { TeamConvention } from '../../src/modules/settings/team-convention.entity.js';
 import { StoredTeamSettings } from '../../src/modules/settings/team-settings.entity.js';
@@ -23,6 +28,8 @@ export const MARK_OF_TEAM = `${MARK} of-team`;
 /** Numbers of their own, which no other row of a test has. */
 const TASK_ID = 990_000_001;
 const MESSAGE_ID = 990_000_002;
+const APP_ID = 990_000_003;
+const INSTALLATION_ID = 990_000_004;
 
 export type Tenant = Awaited<ReturnType<typeof makeTenant>>;
 
@@ -134,6 +141,47 @@ export async function makeTenant(db: DataSource, mark: string, offset = 0) {
     delivery_id,
     created_at,
   });
+  const outbound = await db.getRepository(OutboundWebhook).save({
+    id: newId(),
+    ...ofTeam,
+    url: `https://${mark}.example.com/`,
+    description: `${ofTeamMark} outbound webhook`,
+    events: ['webhook.delivery_failed'],
+    secret: Buffer.from(mark),
+    secret_hint: mark.slice(-4),
+  });
+  await db.getRepository(OutboundWebhookState).save({ webhook_id: outbound.id });
+  const outboundDelivery = await db.getRepository(OutboundDelivery).save({
+    id: newId(),
+    ...ofTeam,
+    webhook_id: outbound.id,
+    task_id: task.id,
+    event: 'task.created',
+    body: JSON.stringify({ event: 'task.created', data: { note: ofTeamMark } }),
+    correlation_id,
+    status: 'succeeded',
+    finished_at: new Date(),
+  });
+  const app_id = APP_ID + offset;
+  const installation_id = INSTALLATION_ID + offset;
+  await db.getRepository(GithubCredential).insert({
+    org_id: org.id,
+    kind: 'app',
+    secret: Buffer.from(mark),
+    app_id,
+    installation_id,
+    // Nothing is called there: the port is refused.
+    base_url: 'http://127.0.0.1:9',
+    login: `${mark}[bot]`,
+    revision: newId(),
+  });
+  await db.getRepository(GithubWriteBack).insert({
+    task_id: task.id,
+    org_id: org.id,
+    status: 'current',
+    marker: newId(),
+    comment_url: `https://github.com/${ofTeamMark}`,
+  });
   return {
     owner,
     key: key.key,
@@ -150,6 +198,10 @@ export async function makeTenant(db: DataSource, mark: string, offset = 0) {
       task_id: task.id,
       message_id,
       run_id: run.id,
+      outbound_webhook_id: outbound.id,
+      outbound_delivery_id: outboundDelivery.id,
+      app_id,
+      installation_id,
     } as Record<string, string | number>,
     email: member.email,
   };
