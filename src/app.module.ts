@@ -11,9 +11,11 @@ import { AgentsModule } from './modules/agents/agents.module.js';
 import { AuthModule } from './modules/auth/auth.module.js';
 import { DispatchModule } from './modules/dispatch/dispatch.module.js';
 import { NotificationsModule } from './modules/notifications/notifications.module.js';
-import { HumanRequestsModule } from './modules/human-requests/human-requests.module.js';
+import { GithubModule } from './modules/github/github.module.js';
 import { OrganizationsModule } from './modules/organizations/organizations.module.js';
 import { RepositoriesModule } from './modules/repositories/repositories.module.js';
+import { SettingsModule } from './modules/settings/settings.module.js';
+import { HumanRequestsModule } from './modules/human-requests/human-requests.module.js';
 import { ReviewsModule } from './modules/reviews/reviews.module.js';
 import { TeamsModule } from './modules/teams/teams.module.js';
 import { TasksModule } from './modules/tasks/tasks.module.js';
@@ -40,12 +42,14 @@ export class AppModule {
         TeamsModule,
         AgentsModule,
         RepositoriesModule,
+        SettingsModule,
         TasksModule,
         DispatchModule,
         ReviewsModule,
         HumanRequestsModule,
         WebhooksModule,
         NotificationsModule,
+        GithubModule,
         HealthModule,
       ],
     };

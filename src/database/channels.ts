@@ -5,6 +5,9 @@ export const RUNS_CHANNEL = 'entourage_runs';
 /** There is something to tell outside systems. Without ids: the trigger that fills the outbox sends it (a migration). */
 export const OUTBOUND_CHANNEL = 'entourage_outbound';
 
+/** Write-backs to GitHub that are due; the payload says nothing. */
+export const WRITE_BACKS_CHANNEL = 'entourage_write_backs';
+
 /** Questions to people that were asked, answered or given up: `{request_id, agent_id, team_id, status}`. */
 export const HUMAN_REQUESTS_CHANNEL = 'entourage_human_requests';
 

@@ -5,8 +5,15 @@ import { Delivery } from '../../src/modules/deliveries/delivery.entity.js';
 import { DeliveryKey } from '../../src/modules/deliveries/delivery-key.entity.js';
 import { DeliveryPartitions } from '../../src/modules/deliveries/delivery-partitions.service.js';
 import { AgentRun } from '../../src/modules/dispatch/agent-run.entity.js';
-import { HumanRequest } from '../../src/modules/human-requests/human-request.entity.js';
+import { OutboundDelivery } from '../../src/modules/notifications/outbound-delivery.entity.js';
+import { OutboundWebhook } from '../../src/modules/notifications/outbound-webhook.entity.js';
+import { OutboundWebhookState } from '../../src/modules/notifications/outbound-webhook-state.entity.js';
+import { GithubCredential } from '../../src/modules/github/credentials/github-credential.entity.js';
+import { GithubWriteBack } from '../../src/modules/github/write-back/github-write-back.entity.js';
 import { CodeRepository } from '../../src/modules/repositories/repository.entity.js';
+import { TeamConvention } from '../../src/modules/settings/team-convention.entity.js';
+import { StoredTeamSettings } from '../../src/modules/settings/team-settings.entity.js';
+import { HumanRequest } from '../../src/modules/human-requests/human-request.entity.js';
 import { Review } from '../../src/modules/reviews/review.entity.js';
 import { ReviewComment } from '../../src/modules/reviews/review-comment.entity.js';
 import { Message } from '../../src/modules/tasks/message.entity.js';
@@ -24,8 +31,10 @@ export const MARK_OF_TEAM = `${MARK} of-team`;
 /** Numbers of their own, which no other row of a test has. */
 const TASK_ID = 990_000_001;
 const MESSAGE_ID = 990_000_002;
-const REVIEW_ID = 990_000_003;
-const HUMAN_REQUEST_ID = 990_000_004;
+const APP_ID = 990_000_003;
+const INSTALLATION_ID = 990_000_004;
+const REVIEW_ID = 990_000_005;
+const HUMAN_REQUEST_ID = 990_000_006;
 
 export type Tenant = Awaited<ReturnType<typeof makeTenant>>;
 
@@ -49,6 +58,10 @@ export async function makeTenant(db: DataSource, mark: string, offset = 0) {
     name: `${ofTeamMark} agent key`,
   });
   const ofTeam = { org_id: org.id, team_id: team.id };
+  await db
+    .getRepository(StoredTeamSettings)
+    .insert({ team_id: team.id, values: { notifications: { to: ofTeamMark } } });
+  await db.getRepository(TeamConvention).insert({ team_id: team.id, key: 'notes', content: ofTeamMark });
   const repository = await db.getRepository(CodeRepository).save({
     id: newId(),
     ...ofTeam,
@@ -161,6 +174,47 @@ export async function makeTenant(db: DataSource, mark: string, offset = 0) {
     delivery_id,
     created_at,
   });
+  const outbound = await db.getRepository(OutboundWebhook).save({
+    id: newId(),
+    ...ofTeam,
+    url: `https://${mark}.example.com/`,
+    description: `${ofTeamMark} outbound webhook`,
+    events: ['webhook.delivery_failed'],
+    secret: Buffer.from(mark),
+    secret_hint: mark.slice(-4),
+  });
+  await db.getRepository(OutboundWebhookState).save({ webhook_id: outbound.id });
+  const outboundDelivery = await db.getRepository(OutboundDelivery).save({
+    id: newId(),
+    ...ofTeam,
+    webhook_id: outbound.id,
+    task_id: task.id,
+    event: 'task.created',
+    body: JSON.stringify({ event: 'task.created', data: { note: ofTeamMark } }),
+    correlation_id,
+    status: 'succeeded',
+    finished_at: new Date(),
+  });
+  const app_id = APP_ID + offset;
+  const installation_id = INSTALLATION_ID + offset;
+  await db.getRepository(GithubCredential).insert({
+    org_id: org.id,
+    kind: 'app',
+    secret: Buffer.from(mark),
+    app_id,
+    installation_id,
+    // Nothing is called there: the port is refused.
+    base_url: 'http://127.0.0.1:9',
+    login: `${mark}[bot]`,
+    revision: newId(),
+  });
+  await db.getRepository(GithubWriteBack).insert({
+    task_id: task.id,
+    org_id: org.id,
+    status: 'current',
+    marker: newId(),
+    comment_url: `https://github.com/${ofTeamMark}`,
+  });
   return {
     owner,
     key: key.key,
@@ -177,6 +231,10 @@ export async function makeTenant(db: DataSource, mark: string, offset = 0) {
       task_id: task.id,
       message_id,
       run_id: run.id,
+      outbound_webhook_id: outbound.id,
+      outbound_delivery_id: outboundDelivery.id,
+      app_id,
+      installation_id,
       review_id,
       human_request_id,
     } as Record<string, string | number>,

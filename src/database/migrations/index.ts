@@ -2,6 +2,8 @@ import { Accounts1790000000001 } from './1790000000001-accounts.js';
 import { Deliveries1790000000002 } from './1790000000002-deliveries.js';
 import { Work1790000000003 } from './1790000000003-work.js';
 import { Notifications1790000000004 } from './1790000000004-notifications.js';
+import { Github1790000000005 } from './1790000000005-github.js';
+import { SettingsAndSessions1790000000007 } from './1790000000007-settings-and-sessions.js';
 import { Reviews1790000000008 } from './1790000000008-reviews.js';
 
 /** In the order they are applied. */
@@ -10,5 +12,7 @@ export const MIGRATIONS = [
   Deliveries1790000000002,
   Work1790000000003,
   Notifications1790000000004,
+  Github1790000000005,
+  SettingsAndSessions1790000000007,
   Reviews1790000000008,
 ];

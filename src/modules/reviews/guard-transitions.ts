@@ -1,8 +1,8 @@
 import { type EntityManager } from 'typeorm';
 import { DomainError } from '../../errors/domain-error.js';
 import { type TransitionAttempt } from '../tasks/tasks.facade.js';
+import { type TeamSettings } from '../settings/settings.facade.js';
 import { Review } from './review.entity.js';
-import { reviewPolicy } from './review-policy.js';
 import { type ReviewStanding } from './review-standing.js';
 
 /**
@@ -12,10 +12,10 @@ import { type ReviewStanding } from './review-standing.js';
 export async function guardTransitions(
   manager: EntityManager,
   { task, from, to }: TransitionAttempt,
-  standings: ReviewStanding,
+  { standings, settings }: { standings: ReviewStanding; settings: TeamSettings },
 ): Promise<Record<string, unknown>> {
   if (to === 'in_approval' || to === 'merging' || to === 'done') {
-    const { require_review } = await reviewPolicy(manager, task.team_id);
+    const { require_review } = await settings.of(manager, task.team_id);
     if (require_review) await assertApproved(manager, task.id, standings);
   }
   if (from !== 'in_review' && to !== 'in_review') return {};

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { type EntityManager } from 'typeorm';
+import { TeamSettings } from '../settings/settings.facade.js';
 import { Review, type Verdict } from './review.entity.js';
-import { reviewPolicy } from './review-policy.js';
 
 /** What the newest review of a task is worth. */
 export interface Standing {
@@ -24,6 +24,8 @@ export type CommitLookup = (manager: EntityManager, task_id: number) => Promise<
 export class ReviewStanding {
   private lookup: CommitLookup = () => Promise.resolve(null);
 
+  constructor(private readonly settings: TeamSettings) {}
+
   /** From now on the newest commit of a branch is known: verdicts are bound to it, and transitions ask for it. */
   commitsComeFrom(lookup: CommitLookup): void {
     this.lookup = lookup;
@@ -44,7 +46,7 @@ export class ReviewStanding {
     const counts =
       verdict === 'approve' &&
       !stale &&
-      (reviewer_type === 'user' || (await reviewPolicy(manager, team_id)).agent_approval_counts);
+      (reviewer_type === 'user' || (await this.settings.of(manager, team_id)).agent_approval_counts === true);
     return { attempt, verdict, commit: review.commit, stale, counts };
   }
 }

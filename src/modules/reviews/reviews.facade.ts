@@ -3,6 +3,7 @@ import { DataSource, type EntityManager, LessThan } from 'typeorm';
 import { DomainError } from '../../errors/domain-error.js';
 import { decodeCursor, invalidCursor, Page, type PageQuery } from '../../http/pagination.js';
 import { type Identity, reachable } from '../auth/identity.js';
+import { TeamSettings } from '../settings/settings.facade.js';
 import { type Task } from '../tasks/task.entity.js';
 import { lockTask, Messages, recordEvent, Tasks, TaskTransitions } from '../tasks/tasks.facade.js';
 import { giveVerdict } from './give-verdict.js';
@@ -30,8 +31,9 @@ export class Reviews {
     private readonly transitions: TaskTransitions,
     private readonly messages: Messages,
     private readonly standings: ReviewStanding,
+    settings: TeamSettings,
   ) {
-    transitions.onAttempt((manager, attempt) => guardTransitions(manager, attempt, standings));
+    transitions.onAttempt((manager, attempt) => guardTransitions(manager, attempt, { standings, settings }));
   }
 
   /**
