@@ -25,6 +25,7 @@ import { TaskContext } from './modules/tasks/task-context.entity.js';
 import { TaskDependency } from './modules/tasks/task-dependency.entity.js';
 import { TaskEvent } from './modules/tasks/task-event.entity.js';
 import { TaskSource } from './modules/tasks/task-source.entity.js';
+import { TaskDecomposition } from './modules/tasks/subtasks/task-decomposition.entity.js';
 import { Team } from './modules/teams/team.entity.js';
 import { Webhook } from './modules/webhooks/webhook.entity.js';
 
@@ -48,6 +49,7 @@ export const ENTITIES = [
   TaskEvent,
   TaskContext,
   TaskSource,
+  TaskDecomposition,
   Message,
   AgentRun,
   OutboundWebhook,

@@ -48,6 +48,7 @@ const ALIASES: Record<string, string> = {
   reviewer_id: 'user_id',
   author_id: 'user_id',
   depends_on: 'task_id',
+  parent_id: 'task_id',
 };
 
 /** Values that a field's schema does not tell. */

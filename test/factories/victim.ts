@@ -33,8 +33,9 @@ const TASK_ID = 990_000_001;
 const MESSAGE_ID = 990_000_002;
 const APP_ID = 990_000_003;
 const INSTALLATION_ID = 990_000_004;
-const REVIEW_ID = 990_000_005;
-const HUMAN_REQUEST_ID = 990_000_006;
+const SUBTASK_ID = 990_000_005;
+const REVIEW_ID = 990_000_007;
+const HUMAN_REQUEST_ID = 990_000_008;
 
 export type Tenant = Awaited<ReturnType<typeof makeTenant>>;
 
@@ -85,6 +86,12 @@ export async function makeTenant(db: DataSource, mark: string, offset = 0) {
     assignee_id: agent.id,
     correlation_id,
     tags: [ofTeamMark],
+  });
+  await makeTask(db, team, {
+    id: SUBTASK_ID + offset,
+    parent_id: task.id,
+    title: `${ofTeamMark} sub-task`,
+    correlation_id,
   });
   const message_id = MESSAGE_ID + offset;
   await db.getRepository(Message).save({

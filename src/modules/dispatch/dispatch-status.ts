@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
+import { BLOCKED_BY, HAS_OPEN_SUBTASKS, IS_BLOCKED } from '../tasks/tasks.facade.js';
 import {
   type DispatchStatusDto,
   type IdleAgentDto,
@@ -24,8 +25,8 @@ const IDLE = `SELECT id, name, role, model FROM agents WHERE team_id = $1 AND st
 export const WAITING_REASON = `
   CASE
     WHEN t.hold_reason IS NOT NULL THEN 'held'
-    WHEN EXISTS (SELECT FROM task_dependencies d LEFT JOIN tasks b ON b.id = d.depends_on_id
-      WHERE d.task_id = t.id AND b.status IS DISTINCT FROM 'done') THEN 'blocked'
+    WHEN ${IS_BLOCKED} THEN 'blocked'
+    WHEN ${HAS_OPEN_SUBTASKS} THEN 'subtasks'
     WHEN EXISTS (SELECT FROM agent_runs r WHERE r.task_id = t.id AND r.finished_at IS NULL) THEN 'stopping'
     WHEN t.dispatch_after > now() THEN 'backoff'
     WHEN t.assignee_id IS NULL AND NOT t.auto_assign THEN 'not_assigned'
@@ -45,7 +46,8 @@ const ABLE = `
 
 const waiting = (where: string, position: string): string => `
   SELECT t.id AS task_id, t.title, t.priority, ${position} AS position, ${WAITING_REASON} AS reason,
-    CASE WHEN t.dispatch_after > now() THEN t.dispatch_after END AS until, t.hold_reason, t.last_error
+    CASE WHEN t.dispatch_after > now() THEN t.dispatch_after END AS until, t.hold_reason, t.last_error,
+    ${BLOCKED_BY} AS blocked_by
   FROM (SELECT * FROM tasks WHERE team_id = $1 AND status = 'todo' AND ${where} ORDER BY priority, id LIMIT ${SHOWN}) t
   ${ABLE}
   ORDER BY t.priority, t.id`;

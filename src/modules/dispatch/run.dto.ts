@@ -2,6 +2,7 @@ import { IsIn, IsInt, IsNumber, IsOptional, Max, Min } from 'class-validator';
 import { Text } from '../../http/fields.js';
 import { AGENT_RUNTIMES, type AgentRuntime } from '../agents/agent.entity.js';
 import { TASK_PRIORITIES, TASK_STATUSES, type TaskPriority, type TaskStatus } from '../tasks/task.entity.js';
+import { DependencyDto } from '../tasks/tasks.dto.js';
 import { RUN_STATUSES, type RunStatus } from './agent-run.entity.js';
 
 /** One attempt of one agent at one task. */
@@ -164,6 +165,7 @@ export const WAITING_REASONS = [
   'not_assigned',
   'backoff',
   'blocked',
+  'subtasks',
   'stopping',
   'held',
 ] as const;
@@ -183,6 +185,8 @@ export class WaitingTaskDto {
   until: Date | null;
   hold_reason: string | null;
   last_error: string | null;
+  /** Dependencies that it still waits for; one that is cancelled needs a person, unless `on_cancel` says otherwise. */
+  blocked_by: DependencyDto[];
 }
 
 export class RunningTaskDto {

@@ -5,7 +5,14 @@ import { decodeCursor, invalidCursor, Page, type PageQuery } from '../../http/pa
 import { type Identity, reachable } from '../auth/identity.js';
 import { TeamSettings } from '../settings/settings.facade.js';
 import { type Task } from '../tasks/task.entity.js';
-import { lockTask, Messages, recordEvent, Tasks, TaskTransitions } from '../tasks/tasks.facade.js';
+import {
+  lockTask,
+  lockToMove,
+  Messages,
+  recordEvent,
+  Tasks,
+  TaskTransitions,
+} from '../tasks/tasks.facade.js';
 import { giveVerdict } from './give-verdict.js';
 import { guardTransitions } from './guard-transitions.js';
 import { openReview, requestReview } from './request-review.js';
@@ -155,9 +162,10 @@ export class Reviews {
     task_id: number,
     work: (manager: EntityManager, task: Task) => Promise<Review>,
   ): Promise<ReviewDto> {
-    return this.db.transaction(async (manager) =>
-      this.answer(manager, await work(manager, await lockTask(manager, task_id))),
-    );
+    return this.db.transaction(async (manager) => {
+      await lockToMove(manager, [task_id], false);
+      return this.answer(manager, await work(manager, await lockTask(manager, task_id)));
+    });
   }
 
   private async answer(manager: EntityManager, review: Review): Promise<ReviewDto> {
