@@ -132,7 +132,8 @@ describe('human requests', () => {
   it('lets one of twenty answers win', async () => {
     const { id } = await ask();
     const answers = await Promise.all(Array.from({ length: 20 }, (_, n) => respond(id, `answer ${n}`)));
-    expect(answers.map(({ status }) => status).toSorted()).toEqual([200, ...Array<number>(19).fill(409)]);
+    expect(answers.filter(({ status }) => status === 200)).toHaveLength(1);
+    expect(answers.filter(({ status }) => status === 409)).toHaveLength(19);
     const inbox = (await call('get', `/agents/${crew.engineer.id}/inbox`, crew.as.engineer)).body;
     expect(inbox).toHaveLength(1);
   });
