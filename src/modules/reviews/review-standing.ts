@@ -1,7 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { type EntityManager } from 'typeorm';
 import { TeamSettings } from '../settings/settings.facade.js';
-import { Review, type Verdict } from './review.entity.js';
+import { newestReview } from './newest-review.js';
+import { type Review, type Verdict } from './review.entity.js';
 
 /** What the newest review of a task is worth. */
 export interface Standing {
@@ -37,7 +38,7 @@ export class ReviewStanding {
 
   /** @param commit the newest of the task's branch; null where it is not known: then it is not compared. */
   async of(manager: EntityManager, task_id: number, commit: string | null): Promise<Standing> {
-    const review = await manager.findOne(Review, { where: { task_id }, order: { attempt: 'DESC' } });
+    const review = await newestReview(manager, task_id);
     if (review === null) return { attempt: 0, verdict: null, commit: null, stale: false, counts: false };
     const { attempt, verdict, reviewer_type, team_id } = review;
     const stale =

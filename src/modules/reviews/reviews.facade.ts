@@ -15,6 +15,7 @@ import {
 } from '../tasks/tasks.facade.js';
 import { giveVerdict } from './give-verdict.js';
 import { guardTransitions } from './guard-transitions.js';
+import { newestReview } from './newest-review.js';
 import { openReview, requestReview } from './request-review.js';
 import { ReviewComment } from './review-comment.entity.js';
 import { Review } from './review.entity.js';
@@ -135,7 +136,7 @@ export class Reviews {
   async decideNewest(identity: Identity, task_id: number, dto: GiveVerdictDto): Promise<ReviewDto> {
     await this.tasks.getReachable(identity, task_id);
     return this.verdict(identity, task_id, dto, async (manager, task) => {
-      const newest = await manager.findOne(Review, { where: { task_id }, order: { attempt: 'DESC' } });
+      const newest = await newestReview(manager, task_id);
       if (newest === null) throw notFound('The task has no review');
       const { type } = speakerOf(identity, 'reviewer', { type: dto.reviewer_type });
       if (newest.verdict === null || newest.reviewer_type === 'user' || type === 'agent') return newest;
