@@ -15,6 +15,9 @@ import { NotificationsModule } from './modules/notifications/notifications.modul
 import { GithubModule } from './modules/github/github.module.js';
 import { OrganizationsModule } from './modules/organizations/organizations.module.js';
 import { RepositoriesModule } from './modules/repositories/repositories.module.js';
+import { SettingsModule } from './modules/settings/settings.module.js';
+import { HumanRequestsModule } from './modules/human-requests/human-requests.module.js';
+import { ReviewsModule } from './modules/reviews/reviews.module.js';
 import { TeamsModule } from './modules/teams/teams.module.js';
 import { TasksModule } from './modules/tasks/tasks.module.js';
 import { WebhooksModule } from './modules/webhooks/webhooks.module.js';
@@ -40,8 +43,11 @@ export class AppModule {
         TeamsModule,
         AgentsModule,
         RepositoriesModule,
+        SettingsModule,
         TasksModule,
         DispatchModule,
+        ReviewsModule,
+        HumanRequestsModule,
         WebhooksModule,
         NotificationsModule,
         GithubModule,

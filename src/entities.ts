@@ -7,6 +7,7 @@ import { DeliveryKey } from './modules/deliveries/delivery-key.entity.js';
 import { AgentRun } from './modules/dispatch/agent-run.entity.js';
 import { GithubCredential } from './modules/github/credentials/github-credential.entity.js';
 import { GithubWriteBack } from './modules/github/write-back/github-write-back.entity.js';
+import { HumanRequest } from './modules/human-requests/human-request.entity.js';
 import { Membership } from './modules/organizations/membership.entity.js';
 import { OutboundAttempt } from './modules/notifications/outbound-attempt.entity.js';
 import { OutboundDelivery } from './modules/notifications/outbound-delivery.entity.js';
@@ -14,6 +15,10 @@ import { OutboundWebhook } from './modules/notifications/outbound-webhook.entity
 import { OutboundWebhookState } from './modules/notifications/outbound-webhook-state.entity.js';
 import { Organization } from './modules/organizations/organization.entity.js';
 import { CodeRepository } from './modules/repositories/repository.entity.js';
+import { TeamConvention } from './modules/settings/team-convention.entity.js';
+import { StoredTeamSettings } from './modules/settings/team-settings.entity.js';
+import { Review } from './modules/reviews/review.entity.js';
+import { ReviewComment } from './modules/reviews/review-comment.entity.js';
 import { Message } from './modules/tasks/message.entity.js';
 import { Task } from './modules/tasks/task.entity.js';
 import { TaskContext } from './modules/tasks/task-context.entity.js';
@@ -34,6 +39,8 @@ export const ENTITIES = [
   Agent,
   ApiKey,
   CodeRepository,
+  StoredTeamSettings,
+  TeamConvention,
   Webhook,
   Delivery,
   DeliveryKey,
@@ -51,4 +58,7 @@ export const ENTITIES = [
   OutboundAttempt,
   GithubCredential,
   GithubWriteBack,
+  Review,
+  ReviewComment,
+  HumanRequest,
 ];

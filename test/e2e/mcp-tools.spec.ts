@@ -14,6 +14,7 @@ import { makeTask } from '../factories/tasks.js';
 import { startBuiltService } from '../support/built-service.js';
 import { connectTo, createTestDatabase, type TestDatabase } from '../support/database.js';
 import { asUser, withKey } from '../support/login.js';
+import { until } from '../support/until.js';
 import { type Answer, type Args, McpClient } from '../support/mcp-client.js';
 
 /** Tools whose routes are not in this service yet. A branch that brings a route takes its tools off this list. */
@@ -23,15 +24,6 @@ const MISSING = [
   'end_session',
   'check_budget',
   'get_cost_summary',
-  'ask_human',
-  'get_pending_requests',
-  'respond_to_request',
-  'request_review',
-  'approve_task',
-  'reject_task',
-  'submit_review_verdict',
-  'add_review_comment',
-  'get_review_feedback',
   'get_merge_status',
   'create_worktree',
   'get_worktree',
@@ -43,10 +35,6 @@ const MISSING = [
   'push_branch',
   'create_pr',
   'get_pr_info',
-  'get_team_settings',
-  'update_team_settings',
-  'get_team_conventions',
-  'add_team_convention',
 ];
 
 const NOBODY = '00000000-0000-4000-8000-000000000000';
@@ -169,10 +157,7 @@ describe('the tools', () => {
     });
     expect(argumentsOf('get_inbox')).toMatchObject({ agent_id: 'required', unprocessed_only: true });
     expect(argumentsOf('register_repo')).toMatchObject({ default_branch: 'main' });
-    expect(argumentsOf('create_agent')).toMatchObject({
-      role: 'engineer',
-      model: 'claude-sonnet-4-20250514',
-    });
+    expect(argumentsOf('create_agent')).toMatchObject({ role: 'engineer', model: 'optional' });
   });
 
   it('tell who calls, and who there is', async () => {
@@ -332,6 +317,61 @@ describe('the tools', () => {
     await fails('get_inbox', { agent_id: other.id }, 'forbidden', agent);
     expect((await ok('mark_message_processed', { message_id: message.id })).processed_at).not.toBeNull();
     await fails('mark_message_processed', { message_id: 987_654 }, 'message_not_found');
+  });
+
+  it('ask for reviews, and give them', async () => {
+    const { id } = await task('in_review', workspace.agent.id);
+    const { id: review_id } = await ok('request_review', { task_id: id });
+    await fails('request_review', { task_id: 987_654 }, 'task_not_found');
+    expect(await ok('get_review_feedback', { task_id: id })).toEqual({ review: null });
+    const comment = { author_id: NOBODY, content: 'Twice', file_path: 'a.ts', line_number: 7 };
+    await ok('add_review_comment', { review_id, ...comment }, user);
+    await fails('add_review_comment', { review_id: 987_654, ...comment }, 'review_not_found');
+    const verdict = { review_id, verdict: 'request_changes', summary: 'Not yet', reviewer_type: 'user' };
+    await ok('submit_review_verdict', verdict, user);
+    await fails('submit_review_verdict', verdict, 'review_decided', user);
+    const { text, data } = await agent.call('get_review_feedback', { task_id: id });
+    expect(text).toBe('Review 1 asks for changes: Not yet\n- a.ts:7: Twice');
+    expect(data.review).toMatchObject({ id: review_id, comments: [{}] });
+    await fails('get_review_feedback', { task_id: 987_654 }, 'task_not_found');
+    for (const name of ['reject_task', 'approve_task']) {
+      const { id: other } = await task('in_review', workspace.agent.id);
+      await fails(name, { task_id: other }, 'review_not_found', user);
+      await ok('request_review', { task_id: other });
+      const decided = await ok(name, { task_id: other, summary: 'So it is' }, user);
+      expect(decided.verdict).toBe(name.replace('_task', ''));
+    }
+  });
+
+  it('ask people, and wait for their answers', async () => {
+    const question = { kind: 'question', question: 'Red or green?', options: ['red', 'green'] };
+    const { id } = await ok('ask_human', question, agent);
+    await fails('ask_human', { ...question, agent_id: NOBODY }, 'agent_not_found', agent);
+    const pending = async () => (await ok('get_pending_requests', { team_id: workspace.team.id })).items;
+    expect(await pending()).toEqual([expect.objectContaining({ id, status: 'pending' })]);
+    await fails('get_pending_requests', { team_id: NOBODY }, 'team_not_found');
+    await fails('respond_to_request', { request_id: id, response: 'blue' }, 'validation_failed', user);
+    await ok('respond_to_request', { request_id: id, response: 'red' }, user);
+    const answer = ok('ask_human', { ...question, wait: true }, agent);
+    const asked = await until(async () => (await pending())[0] as { id: number } | undefined, 'the question');
+    await ok('respond_to_request', { request_id: asked.id, response: 'green' }, user);
+    expect(await answer).toMatchObject({ id: asked.id, status: 'resolved', response: 'green' });
+  });
+
+  it('read and change how a team works', async () => {
+    const team_id = workspace.team.id;
+    const changed = await ok('update_team_settings', { team_id, require_review: false, branch_prefix: 'a/' });
+    expect(await ok('get_team_settings', { team_id })).toEqual(changed);
+    expect(changed.settings).toEqual({ require_review: false, branch_prefix: 'a/' });
+    await fails('update_team_settings', { team_id, daily_cost_limit_usd: -1 }, 'validation_failed');
+    await fails('get_team_settings', { team_id: NOBODY }, 'team_not_found');
+    const convention = { team_id, key: 'tests', content: 'Write one first' };
+    await ok('add_team_convention', convention);
+    await fails('add_team_convention', convention, 'convention_exists');
+    expect((await ok('get_team_conventions', {}, agent)).items).toEqual([
+      { key: 'tests', content: 'Write one first', active: true },
+    ]);
+    await fails('get_team_conventions', { team_id: NOBODY }, 'team_not_found');
   });
 
   it('were each called, with success and in vain', () => {

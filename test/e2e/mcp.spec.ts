@@ -122,7 +122,11 @@ describe('MCP', () => {
     const { key } = await makeApiKey(service.db, team.org_id, ['agent'], { agent_id: agent.id });
     const mcp = await connect(key);
     const { tools } = await mcp.client.listTools();
+    // A route that is made an agent's is looked at here once more.
     expect(tools.map(({ name }) => name).sort()).toEqual([
+      'add_review_comment',
+      'approve_task',
+      'ask_human',
       'authenticate',
       'change_task_status',
       'claim_work',
@@ -132,9 +136,13 @@ describe('MCP', () => {
       'get_context',
       'get_dependent_tasks',
       'get_inbox',
+      'get_pending_requests',
+      'get_review_feedback',
       'get_task',
       'get_task_events',
       'get_team',
+      'get_team_conventions',
+      'get_team_settings',
       'get_timeline',
       'heartbeat_run',
       'list_agents',
@@ -144,8 +152,11 @@ describe('MCP', () => {
       'list_team_agents',
       'mark_message_processed',
       'ping',
+      'reject_task',
+      'request_review',
       'save_context',
       'send_message',
+      'submit_review_verdict',
       'wait_for_task',
       'wait_for_task_completion',
       'whoami',
@@ -189,6 +200,9 @@ describe('MCP', () => {
         recipient_id: victim.ids['agent_id'],
         assignee_id: victim.ids['agent_id'],
         sender_id: victim.ids['agent_id'],
+        request_id: victim.ids['human_request_id'],
+        reviewer_id: victim.ids['user_id'],
+        author_id: victim.ids['user_id'],
         recipient_type: 'agent',
         sender_type: 'agent',
         status: 'cancelled',
@@ -205,9 +219,12 @@ describe('MCP', () => {
       for (const { name, inputSchema } of tools) {
         const properties = Object.keys(inputSchema.properties ?? {});
         const required = (inputSchema.required ?? []).filter((field) => !(field in samples));
-        if (!properties.some((field) => victim.ids[field] !== undefined)) continue;
+        if (!properties.some((field) => victim.ids[field] !== undefined || field === 'request_id')) continue;
         const args = Object.fromEntries([
-          ...required.map((field) => [field, victim.ids[field] ?? 'x']),
+          ...required.map((field) => {
+            const schema = inputSchema.properties?.[field] as { enum?: string[] } | undefined;
+            return [field, victim.ids[field] ?? schema?.enum?.[0] ?? 'x'];
+          }),
           ...Object.entries(samples).filter(([field]) => properties.includes(field)),
         ]);
         // What is made for one's own organization may name no other's either, but that is the routes' own test.

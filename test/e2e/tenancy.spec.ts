@@ -45,6 +45,8 @@ const ALIASES: Record<string, string> = {
   recipient_id: 'agent_id',
   sender_id: 'agent_id',
   actor_id: 'user_id',
+  reviewer_id: 'user_id',
+  author_id: 'user_id',
   depends_on: 'task_id',
   parent_id: 'task_id',
 };
@@ -59,6 +61,8 @@ const SAMPLES: Record<string, unknown> = {
   runtime_config: {},
   recipient_type: 'agent',
   sender_type: 'agent',
+  reviewer_type: 'user',
+  commit: 'abcdef1',
 };
 
 const nameOf = ({ method, path }: Operation): string => `${method.toUpperCase()} ${path}`;
@@ -182,7 +186,7 @@ describe('tenancy', () => {
     const row =
       claims === 'with claims'
         ? `to_jsonb(t) - 'last_used_at'`
-        : `(to_jsonb(t) - 'last_used_at' - 'claimed_sender') #- '{metadata,claimed}'`;
+        : `(to_jsonb(t) - 'last_used_at' - 'claimed_sender' - 'claimed') #- '{metadata,claimed}'`;
     const tables = await db.query<{ name: string }[]>(
       `SELECT c.oid::regclass::text AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
        WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND n.nspname = 'public' ORDER BY 1`,

@@ -11,6 +11,11 @@ import { OutboundWebhookState } from '../../src/modules/notifications/outbound-w
 import { GithubCredential } from '../../src/modules/github/credentials/github-credential.entity.js';
 import { GithubWriteBack } from '../../src/modules/github/write-back/github-write-back.entity.js';
 import { CodeRepository } from '../../src/modules/repositories/repository.entity.js';
+import { TeamConvention } from '../../src/modules/settings/team-convention.entity.js';
+import { StoredTeamSettings } from '../../src/modules/settings/team-settings.entity.js';
+import { HumanRequest } from '../../src/modules/human-requests/human-request.entity.js';
+import { Review } from '../../src/modules/reviews/review.entity.js';
+import { ReviewComment } from '../../src/modules/reviews/review-comment.entity.js';
 import { Message } from '../../src/modules/tasks/message.entity.js';
 import { TaskEvent } from '../../src/modules/tasks/task-event.entity.js';
 import { Webhook } from '../../src/modules/webhooks/webhook.entity.js';
@@ -29,6 +34,8 @@ const MESSAGE_ID = 990_000_002;
 const APP_ID = 990_000_003;
 const INSTALLATION_ID = 990_000_004;
 const SUBTASK_ID = 990_000_005;
+const REVIEW_ID = 990_000_007;
+const HUMAN_REQUEST_ID = 990_000_008;
 
 export type Tenant = Awaited<ReturnType<typeof makeTenant>>;
 
@@ -52,6 +59,10 @@ export async function makeTenant(db: DataSource, mark: string, offset = 0) {
     name: `${ofTeamMark} agent key`,
   });
   const ofTeam = { org_id: org.id, team_id: team.id };
+  await db
+    .getRepository(StoredTeamSettings)
+    .insert({ team_id: team.id, values: { notifications: { to: ofTeamMark } } });
+  await db.getRepository(TeamConvention).insert({ team_id: team.id, key: 'notes', content: ofTeamMark });
   const repository = await db.getRepository(CodeRepository).save({
     id: newId(),
     ...ofTeam,
@@ -114,6 +125,34 @@ export async function makeTenant(db: DataSource, mark: string, offset = 0) {
     heartbeat_at: new Date(),
     prompt: ofTeamMark,
     correlation_id,
+  });
+  const review_id = REVIEW_ID + offset;
+  const owner_actor = { type: 'user' as const, id: owner.id };
+  await db.getRepository(Review).save({
+    id: review_id,
+    ...ofTeam,
+    task_id: task.id,
+    attempt: 1,
+    reviewer_type: 'user',
+    requested_by: owner_actor,
+  });
+  await db.getRepository(ReviewComment).save({
+    ...ofTeam,
+    review_id,
+    author_id: owner.id,
+    author_type: 'user',
+    actor: owner_actor,
+    content: ofTeamMark,
+  });
+  const human_request_id = HUMAN_REQUEST_ID + offset;
+  await db.getRepository(HumanRequest).save({
+    id: human_request_id,
+    ...ofTeam,
+    agent_id: agent.id,
+    task_id: task.id,
+    kind: 'question',
+    question: ofTeamMark,
+    asked_by: { type: 'agent', id: agent.id },
   });
   const delivery_id = newId();
   const created_at = idTime(delivery_id)!;
@@ -203,6 +242,8 @@ export async function makeTenant(db: DataSource, mark: string, offset = 0) {
       outbound_delivery_id: outboundDelivery.id,
       app_id,
       installation_id,
+      review_id,
+      human_request_id,
     } as Record<string, string | number>,
     email: member.email,
   };

@@ -4,6 +4,7 @@ import { BLOCKED_BY, HAS_OPEN_SUBTASKS, IS_BLOCKED } from '../tasks/tasks.facade
 import {
   type DispatchStatusDto,
   type IdleAgentDto,
+  type PendingHumanRequestDto,
   type PendingMessagesDto,
   type RunningTaskDto,
   type WaitingTaskDto,
@@ -57,13 +58,18 @@ const RUNNING = `
   FROM agents a JOIN agent_runs r ON r.agent_id = a.id AND r.finished_at IS NULL JOIN tasks t ON t.id = r.task_id
   WHERE a.team_id = $1 ORDER BY r.started_at, r.id`;
 
+const ASKED = `
+  SELECT h.id, h.agent_id, a.name AS agent_name, h.task_id, h.kind, h.question, h.timeout_at, h.created_at
+  FROM human_requests h JOIN agents a ON a.id = h.agent_id
+  WHERE h.team_id = $1 AND h.status = 'pending' ORDER BY h.id LIMIT ${SHOWN}`;
+
 /** What waits in a team, and why; what runs. */
 @Injectable()
 export class DispatchStatus {
   constructor(private readonly db: DataSource) {}
 
   async of(team_id: string): Promise<DispatchStatusDto> {
-    const [pending, idle, ready, held, running] = await Promise.all([
+    const [pending, idle, ready, held, running, human_requests] = await Promise.all([
       this.db.query<PendingMessagesDto[]>(PENDING, [team_id]),
       this.db.query<IdleAgentDto[]>(IDLE, [team_id]),
       this.db.query<WaitingTaskDto[]>(
@@ -72,6 +78,7 @@ export class DispatchStatus {
       ),
       this.db.query<WaitingTaskDto[]>(waiting('hold_reason IS NOT NULL', 'NULL::int'), [team_id]),
       this.db.query<RunningTaskDto[]>(RUNNING, [team_id]),
+      this.db.query<PendingHumanRequestDto[]>(ASKED, [team_id]),
     ]);
     return {
       team_id,
@@ -81,6 +88,7 @@ export class DispatchStatus {
       total_idle: idle.length,
       waiting: [...ready, ...held],
       running,
+      human_requests,
     };
   }
 

@@ -203,6 +203,18 @@ export class RunningTaskDto {
   started_at: Date;
 }
 
+/** A question that waits for a person. */
+export class PendingHumanRequestDto {
+  id: number;
+  agent_id: string;
+  agent_name: string;
+  task_id: number | null;
+  kind: string;
+  question: string;
+  timeout_at: Date | null;
+  created_at: Date;
+}
+
 export class DispatchStatusDto {
   team_id: string;
   pending_messages: PendingMessagesDto[];
@@ -212,4 +224,6 @@ export class DispatchStatusDto {
   /** The first 100 waiting tasks, most urgent first, then up to 100 held ones. */
   waiting: WaitingTaskDto[];
   running: RunningTaskDto[];
+  /** The first 100 questions that wait for a person, oldest first. */
+  human_requests: PendingHumanRequestDto[];
 }

@@ -15,6 +15,8 @@ const ADVICE: Partial<Record<ErrorCode, string>> = {
   repository_not_found: 'Check the id with list_repos.',
   task_not_found: 'Check the id with list_tasks.',
   message_not_found: 'Check the id with get_inbox.',
+  review_not_found: 'Check the id: request_review gave it; a task without a review has none to decide.',
+  human_request_not_found: 'Check the id with get_pending_requests.',
   run_not_found: 'Check the id: claim_work gave it, or ENTOURAGE_RUN_ID.',
   webhook_not_found: 'Check the id with list_webhooks.',
   conflict: 'Read the state again and decide anew; the same call will be refused again.',
@@ -22,6 +24,12 @@ const ADVICE: Partial<Record<ErrorCode, string>> = {
   blocked_by_dependencies:
     'Wait for the tasks named, with wait_for_task_completion and terminal_statuses ["done"].',
   dependencies_not_found: 'Check the ids with list_tasks: dependencies are tasks of the same team.',
+  dependencies_fixed: 'Work on the task has begun: make another task that depends on both instead.',
+  review_decided: 'The review is over: ask for another with request_review.',
+  review_required: 'The task must pass review: ask for one with request_review and wait.',
+  reviewer_is_author: 'Leave the verdict to somebody who did not do the work.',
+  human_request_closed: 'It was answered or has expired: nothing is left to do.',
+  convention_exists: 'Choose another key.',
   task_not_archivable: 'Only done and cancelled tasks can be archived.',
   agent_not_idle: 'Wait until its task has changed (wait_for_task), or give the work to another agent.',
   run_not_current:

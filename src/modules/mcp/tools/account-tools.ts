@@ -95,7 +95,7 @@ export const ACCOUNT_TOOLS = [
         ...TEAM,
         name: text('Unique in the team'),
         role: oneOf(AGENT_ROLES, 'What it does').default('engineer'),
-        model: text('The model it works with').default('claude-sonnet-4-20250514'),
+        model: text("The model it works with; default the team's, else claude-sonnet-4-20250514").optional(),
       },
       adds: { config: {} },
     },
