@@ -222,8 +222,8 @@ describe('MCP', () => {
         if (!properties.some((field) => victim.ids[field] !== undefined || field === 'request_id')) continue;
         const args = Object.fromEntries([
           ...required.map((field) => {
-            const schema = inputSchema.properties?.[field] as { enum?: string[] } | undefined;
-            return [field, victim.ids[field] ?? schema?.enum?.[0] ?? 'x'];
+            const { enum: values = ['x'] } = (inputSchema.properties?.[field] ?? {}) as { enum?: string[] };
+            return [field, victim.ids[field] ?? values[0]];
           }),
           ...Object.entries(samples).filter(([field]) => properties.includes(field)),
         ]);
