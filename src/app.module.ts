@@ -10,6 +10,7 @@ import { MetricsModule } from './metrics/metrics.module.js';
 import { AgentsModule } from './modules/agents/agents.module.js';
 import { AuthModule } from './modules/auth/auth.module.js';
 import { DispatchModule } from './modules/dispatch/dispatch.module.js';
+import { McpModule } from './modules/mcp/mcp.module.js';
 import { NotificationsModule } from './modules/notifications/notifications.module.js';
 import { GithubModule } from './modules/github/github.module.js';
 import { OrganizationsModule } from './modules/organizations/organizations.module.js';
@@ -50,6 +51,7 @@ export class AppModule {
         WebhooksModule,
         NotificationsModule,
         GithubModule,
+        McpModule,
         HealthModule,
       ],
     };

@@ -1,6 +1,7 @@
 import { type EntityManager } from 'typeorm';
 import { markTeamsChanged } from '../../database/notify-on-commit.js';
 import { DomainError } from '../../errors/domain-error.js';
+import { endRunKeys } from '../auth/api-keys/run-keys.facade.js';
 import { type Actor, systemActor } from '../auth/identity.js';
 import { Message } from '../tasks/message.entity.js';
 import { type Task } from '../tasks/task.entity.js';
@@ -55,6 +56,7 @@ export async function finishRun(
   await lockToMove(manager, [found.task_id], false);
   const task = await lockTask(manager, found.task_id);
   const run = await close(manager, ref, result);
+  await endRunKeys(manager, run.id);
   await manager.query(`UPDATE agents SET status = 'idle' WHERE id = $1 AND status = 'working'`, [
     run.agent_id,
   ]);
