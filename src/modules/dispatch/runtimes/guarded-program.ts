@@ -21,8 +21,8 @@ export class GuardedProgram {
   private pid: number | null = null;
   private last: GuardReport | null = null;
 
-  /** @param secret of the program's environment, which is not kept with what it prints. */
-  constructor(order: StartOrder, secret: string) {
+  /** @param secret of the program's environment, if it has one: it is not kept with what the program prints. */
+  constructor(order: StartOrder, secret = '') {
     this.output = new OutputTail(secret);
     this.guard = spawn(process.execPath, ['--no-warnings', GUARD], {
       env: {},

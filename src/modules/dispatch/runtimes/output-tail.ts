@@ -1,6 +1,6 @@
 const MAX_BYTES = 64 * 1024;
 
-/** Keeps the last 64 KiB of what a program prints, however much it prints, and blots out a secret in it. */
+/** Keeps the last 64 KiB of what a program prints, however much it prints, and blots out a secret in it, if there is one. */
 export class OutputTail {
   private chunks: Buffer[] = [];
   private size = 0;
@@ -23,8 +23,9 @@ export class OutputTail {
   toString(): string {
     this.compact();
     const [kept = Buffer.alloc(0)] = this.chunks;
-    for (let at = kept.indexOf(this.secret); at >= 0; at = kept.indexOf(this.secret, at))
-      this.blot.copy(kept, at);
+    if (this.secret.length > 0)
+      for (let at = kept.indexOf(this.secret); at >= 0; at = kept.indexOf(this.secret, at))
+        this.blot.copy(kept, at);
     const bytes = kept.subarray(-MAX_BYTES);
     let start = 0;
     if (this.cut) while (start < 4 && ((bytes[start] ?? 0) & 0xc0) === 0x80) start += 1;
