@@ -16,6 +16,7 @@ import { RepositoriesModule } from './modules/repositories/repositories.module.j
 import { TeamsModule } from './modules/teams/teams.module.js';
 import { TasksModule } from './modules/tasks/tasks.module.js';
 import { WebhooksModule } from './modules/webhooks/webhooks.module.js';
+import { WorktreesModule } from './modules/worktrees/worktrees.module.js';
 import { HealthModule } from './modules/health/health.module.js';
 import { SecretsModule } from './secrets/secrets.module.js';
 
@@ -40,6 +41,7 @@ export class AppModule {
         RepositoriesModule,
         TasksModule,
         DispatchModule,
+        WorktreesModule,
         WebhooksModule,
         NotificationsModule,
         HealthModule,
