@@ -11,8 +11,10 @@ import { AgentsModule } from './modules/agents/agents.module.js';
 import { AuthModule } from './modules/auth/auth.module.js';
 import { DispatchModule } from './modules/dispatch/dispatch.module.js';
 import { NotificationsModule } from './modules/notifications/notifications.module.js';
+import { HumanRequestsModule } from './modules/human-requests/human-requests.module.js';
 import { OrganizationsModule } from './modules/organizations/organizations.module.js';
 import { RepositoriesModule } from './modules/repositories/repositories.module.js';
+import { ReviewsModule } from './modules/reviews/reviews.module.js';
 import { TeamsModule } from './modules/teams/teams.module.js';
 import { TasksModule } from './modules/tasks/tasks.module.js';
 import { WebhooksModule } from './modules/webhooks/webhooks.module.js';
@@ -42,6 +44,8 @@ export class AppModule {
         TasksModule,
         DispatchModule,
         WorktreesModule,
+        ReviewsModule,
+        HumanRequestsModule,
         WebhooksModule,
         NotificationsModule,
         HealthModule,

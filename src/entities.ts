@@ -5,6 +5,7 @@ import { User } from './modules/auth/user.entity.js';
 import { Delivery } from './modules/deliveries/delivery.entity.js';
 import { DeliveryKey } from './modules/deliveries/delivery-key.entity.js';
 import { AgentRun } from './modules/dispatch/agent-run.entity.js';
+import { HumanRequest } from './modules/human-requests/human-request.entity.js';
 import { Membership } from './modules/organizations/membership.entity.js';
 import { OutboundAttempt } from './modules/notifications/outbound-attempt.entity.js';
 import { OutboundDelivery } from './modules/notifications/outbound-delivery.entity.js';
@@ -12,6 +13,8 @@ import { OutboundWebhook } from './modules/notifications/outbound-webhook.entity
 import { OutboundWebhookState } from './modules/notifications/outbound-webhook-state.entity.js';
 import { Organization } from './modules/organizations/organization.entity.js';
 import { CodeRepository } from './modules/repositories/repository.entity.js';
+import { Review } from './modules/reviews/review.entity.js';
+import { ReviewComment } from './modules/reviews/review-comment.entity.js';
 import { Message } from './modules/tasks/message.entity.js';
 import { Task } from './modules/tasks/task.entity.js';
 import { TaskContext } from './modules/tasks/task-context.entity.js';
@@ -45,4 +48,7 @@ export const ENTITIES = [
   OutboundWebhookState,
   OutboundDelivery,
   OutboundAttempt,
+  Review,
+  ReviewComment,
+  HumanRequest,
 ];

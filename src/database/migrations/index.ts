@@ -2,6 +2,7 @@ import { Accounts1790000000001 } from './1790000000001-accounts.js';
 import { Deliveries1790000000002 } from './1790000000002-deliveries.js';
 import { Work1790000000003 } from './1790000000003-work.js';
 import { Notifications1790000000004 } from './1790000000004-notifications.js';
+import { Reviews1790000000008 } from './1790000000008-reviews.js';
 
 /** In the order they are applied. */
 export const MIGRATIONS = [
@@ -9,4 +10,5 @@ export const MIGRATIONS = [
   Deliveries1790000000002,
   Work1790000000003,
   Notifications1790000000004,
+  Reviews1790000000008,
 ];

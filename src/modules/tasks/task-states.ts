@@ -22,6 +22,10 @@ export const endsWithNewAttempt = (hold_reason: string | null): boolean =>
 export const isFinished = (status: TaskStatus): boolean =>
   status === 'done' || status === 'cancelled' || status === 'archived';
 
+/** Its work is done, and not accepted yet. */
+export const isAwaitingAcceptance = (status: TaskStatus): boolean =>
+  status === 'in_review' || status === 'in_approval' || status === 'merging';
+
 /** Steps that review and merge take for agents: a person may take them by hand, an agent's key may not. */
 export const needsPerson = (from: TaskStatus, to: TaskStatus): boolean =>
   (from === 'in_review' && to === 'in_approval') ||

@@ -4,7 +4,13 @@ import { markTeamsChanged } from '../../database/notify-on-commit.js';
 import { DomainError } from '../../errors/domain-error.js';
 import { type Actor } from '../auth/identity.js';
 import { recordEvent } from './record-event.js';
-import { canTransition, endsWithNewAttempt, needsPerson, TRANSITIONS } from './task-states.js';
+import {
+  canTransition,
+  endsWithNewAttempt,
+  isAwaitingAcceptance,
+  needsPerson,
+  TRANSITIONS,
+} from './task-states.js';
 import { Task, type TaskStatus } from './task.entity.js';
 
 export interface TransitionRequest {
@@ -16,6 +22,8 @@ export interface TransitionRequest {
   delivery_id?: string;
   /** Ids that the caller claimed in the body. */
   claimed?: Record<string, string>;
+  /** What else the event says. */
+  data?: Record<string, unknown>;
   /** Further columns that change with the status. */
   patch?: Partial<
     Pick<Task, 'assignee_id' | 'hold_reason' | 'last_error' | 'failed_runs' | 'dispatch_after'>
@@ -33,6 +41,15 @@ export interface TaskTransition {
   run_id?: string;
 }
 
+/** A change that is about to happen: `task` is the row before it, locked. */
+export type TransitionAttempt = Pick<TaskTransition, 'task' | 'from' | 'to' | 'actor'>;
+
+/** Refuses a change by a DomainError, or gives what the change's event says besides. */
+export type TransitionGuard = (
+  manager: EntityManager,
+  attempt: TransitionAttempt,
+) => Promise<Record<string, unknown>>;
+
 export type TransitionListener = (manager: EntityManager, transition: TaskTransition) => Promise<void>;
 
 /**
@@ -42,6 +59,12 @@ export type TransitionListener = (manager: EntityManager, transition: TaskTransi
 @Injectable()
 export class TaskTransitions {
   private readonly listeners: TransitionListener[] = [];
+  private readonly guards: TransitionGuard[] = [];
+
+  /** Asks `guard` before every later change along the table, whoever makes it. */
+  onAttempt(guard: TransitionGuard): void {
+    this.guards.push(guard);
+  }
 
   /** Runs `listener` inside the transaction of every later change; when it fails, the change does not happen. */
   onTransition(listener: TransitionListener): void {
@@ -64,7 +87,25 @@ export class TaskTransitions {
           `An agent cannot move a task from '${task.status}' to '${request.to}': review and merge do`,
         );
       if (request.to === 'in_progress') await assertDependenciesDone(manager, task.id);
-      return this.move(manager, task, request, 'task.status_changed');
+      const { actor, to } = request;
+      const data = { ...request.data };
+      for (const guard of this.guards)
+        Object.assign(data, await guard(manager, { task, from: task.status, to, actor }));
+      return this.move(manager, task, { ...request, data }, 'task.status_changed');
+    });
+  }
+
+  /**
+   * Puts a task whose work was not accepted back to `todo`, to be given to its assignee again as a new attempt. Not in
+   * the table of states: review and merge do it, no caller of the API. A hold that trust or a draft put on it stays.
+   * @returns null when the task is not in review, approval or merge.
+   */
+  sendBack(manager: EntityManager, request: Omit<TransitionRequest, 'to'>): Promise<Task | null> {
+    return inTransaction(manager, async (manager) => {
+      const task = await lockTask(manager, request.task_id);
+      if (!isAwaitingAcceptance(task.status)) return null;
+      const patch = { ...newAttempt(task), ...request.patch };
+      return this.move(manager, task, { ...request, to: 'todo', patch }, 'task.status_changed');
     });
   }
 
@@ -78,12 +119,7 @@ export class TaskTransitions {
     return inTransaction(manager, async (manager) => {
       const task = await lockTask(manager, request.task_id);
       if (task.status !== 'cancelled' && task.status !== 'done' && task.status !== 'archived') return null;
-      const patch = {
-        failed_runs: 0,
-        dispatch_after: null,
-        ...(endsWithNewAttempt(task.hold_reason) ? { hold_reason: null } : {}),
-      };
-      return this.move(manager, task, { ...request, to: 'todo', patch }, 'task.reopened');
+      return this.move(manager, task, { ...request, to: 'todo', patch: newAttempt(task) }, 'task.reopened');
     });
   }
 
@@ -104,7 +140,7 @@ export class TaskTransitions {
       org_id: task.org_id,
       task_id: task.id,
       type,
-      data: { from, to, actor_id: actor.id, ...(reason === undefined ? {} : { reason }) },
+      data: { ...request.data, from, to, actor_id: actor.id, ...(reason === undefined ? {} : { reason }) },
       correlation_id: task.correlation_id,
     });
     // Tasks that wait for this one are of the same team, so this wakes their dispatcher as well.
@@ -113,6 +149,12 @@ export class TaskTransitions {
     return task;
   }
 }
+
+const newAttempt = (task: Task): TransitionRequest['patch'] => ({
+  failed_runs: 0,
+  dispatch_after: null,
+  ...(endsWithNewAttempt(task.hold_reason) ? { hold_reason: null } : {}),
+});
 
 /**
  * NO KEY UPDATE keeps out every other change of the task, but not the foreign keys of messages and events written

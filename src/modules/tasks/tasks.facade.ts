@@ -7,12 +7,15 @@ export { TaskEvents } from './task-events.service.js';
 export { REDACTED } from './intake/apply-moved.js';
 export { isDeletedAtSource } from './intake/locked-sources.js';
 export { TaskIntake } from './task-intake.js';
-export { canTransition, isFinished, TRANSITIONS } from './task-states.js';
+export { canTransition, isAwaitingAcceptance, isFinished, TRANSITIONS } from './task-states.js';
 export {
   inTransaction,
   lockTask,
+  runnerOf,
   TaskTransitions,
   type TaskTransition,
+  type TransitionAttempt,
+  type TransitionGuard,
   type TransitionListener,
   type TransitionRequest,
 } from './task-transitions.js';
