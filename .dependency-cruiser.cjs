@@ -81,6 +81,22 @@ module.exports = {
       to: { path: not('webhooks', 'notifications', 'github', 'mcp'), dependencyTypesNot: ['type-only'] },
     },
     {
+      name: 'github-knows-what-it-tells-of',
+      severity: 'error',
+      from: { path: '^src/modules/github/', pathNot: '\\.spec\\.ts$' },
+      to: {
+        path: '^src/modules/',
+        pathNot: not('github', 'tasks', 'webhooks', 'deliveries', 'organizations', 'auth'),
+        dependencyTypesNot: ['type-only'],
+      },
+    },
+    {
+      name: 'nobody-knows-github',
+      severity: 'error',
+      from: { path: '^src/modules/', pathNot: '^src/modules/github/' },
+      to: { path: '^src/modules/github/', dependencyTypesNot: ['type-only'] },
+    },
+    {
       name: 'only-the-front-of-a-module',
       comment: 'A module offers its facade service and its entities; the rest is its own business.',
       severity: 'error',

@@ -12,6 +12,7 @@ import { AuthModule } from './modules/auth/auth.module.js';
 import { DispatchModule } from './modules/dispatch/dispatch.module.js';
 import { NotificationsModule } from './modules/notifications/notifications.module.js';
 import { HumanRequestsModule } from './modules/human-requests/human-requests.module.js';
+import { GithubModule } from './modules/github/github.module.js';
 import { OrganizationsModule } from './modules/organizations/organizations.module.js';
 import { RepositoriesModule } from './modules/repositories/repositories.module.js';
 import { ReviewsModule } from './modules/reviews/reviews.module.js';
@@ -48,6 +49,7 @@ export class AppModule {
         HumanRequestsModule,
         WebhooksModule,
         NotificationsModule,
+        GithubModule,
         HealthModule,
       ],
     };

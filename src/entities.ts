@@ -6,6 +6,8 @@ import { Delivery } from './modules/deliveries/delivery.entity.js';
 import { DeliveryKey } from './modules/deliveries/delivery-key.entity.js';
 import { AgentRun } from './modules/dispatch/agent-run.entity.js';
 import { HumanRequest } from './modules/human-requests/human-request.entity.js';
+import { GithubCredential } from './modules/github/credentials/github-credential.entity.js';
+import { GithubWriteBack } from './modules/github/write-back/github-write-back.entity.js';
 import { Membership } from './modules/organizations/membership.entity.js';
 import { OutboundAttempt } from './modules/notifications/outbound-attempt.entity.js';
 import { OutboundDelivery } from './modules/notifications/outbound-delivery.entity.js';
@@ -51,4 +53,6 @@ export const ENTITIES = [
   Review,
   ReviewComment,
   HumanRequest,
+  GithubCredential,
+  GithubWriteBack,
 ];

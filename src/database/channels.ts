@@ -5,6 +5,9 @@ export const RUNS_CHANNEL = 'entourage_runs';
 /** There is something to tell outside systems. Without ids: the trigger that fills the outbox sends it (a migration). */
 export const OUTBOUND_CHANNEL = 'entourage_outbound';
 
+/** Write-backs to GitHub that are due; the payload says nothing. */
+export const WRITE_BACKS_CHANNEL = 'entourage_write_backs';
+
 /** Ids, or `*` where they are too many for one payload or not known: the listener looks at everything. */
 export type ChangedIds = string[] | '*';
 

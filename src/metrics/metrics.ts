@@ -40,6 +40,23 @@ export class Metrics implements OnApplicationShutdown {
     labelNames: ['result'],
     registers: [this.registry],
   });
+  private readonly writeBacks = new Counter({
+    name: 'entourage_write_backs_total',
+    help: 'Write-backs to GitHub worked on, by result: current, waiting, paused, retrying, failed, stopped',
+    labelNames: ['result'],
+    registers: [this.registry],
+  });
+  private readonly repairs = new Counter({
+    name: 'entourage_repair_checks_total',
+    help: 'Checks for deliveries that GitHub could not make, by result: ok, failed',
+    labelNames: ['result'],
+    registers: [this.registry],
+  });
+  private readonly redeliveries = new Counter({
+    name: 'entourage_redeliveries_requested_total',
+    help: 'Redeliveries that GitHub was asked for',
+    registers: [this.registry],
+  });
   private readonly stages = new Histogram({
     name: 'entourage_stage_seconds',
     help: 'Time of each stage of the main job: receive, commit, dispatch_wait, run, notify',
@@ -62,6 +79,15 @@ export class Metrics implements OnApplicationShutdown {
 
   countOutbound(result: 'succeeded' | 'failed'): void {
     this.outbound.inc({ result });
+  }
+
+  countWriteBack(result: string): void {
+    this.writeBacks.inc({ result });
+  }
+
+  countRepair(result: 'ok' | 'failed', requested: number): void {
+    this.repairs.inc({ result });
+    this.redeliveries.inc(requested);
   }
 
   /** @param seconds how long the stage took. */

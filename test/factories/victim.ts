@@ -5,6 +5,8 @@ import { Delivery } from '../../src/modules/deliveries/delivery.entity.js';
 import { DeliveryKey } from '../../src/modules/deliveries/delivery-key.entity.js';
 import { DeliveryPartitions } from '../../src/modules/deliveries/delivery-partitions.service.js';
 import { AgentRun } from '../../src/modules/dispatch/agent-run.entity.js';
+import { GithubCredential } from '../../src/modules/github/credentials/github-credential.entity.js';
+import { GithubWriteBack } from '../../src/modules/github/write-back/github-write-back.entity.js';
 import { CodeRepository } from '../../src/modules/repositories/repository.entity.js';
 import { Message } from '../../src/modules/tasks/message.entity.js';
 import { TaskEvent } from '../../src/modules/tasks/task-event.entity.js';
@@ -21,6 +23,8 @@ export const MARK_OF_TEAM = `${MARK} of-team`;
 /** Numbers of their own, which no other row of a test has. */
 const TASK_ID = 990_000_001;
 const MESSAGE_ID = 990_000_002;
+const APP_ID = 990_000_003;
+const INSTALLATION_ID = 990_000_004;
 
 export type Tenant = Awaited<ReturnType<typeof makeTenant>>;
 
@@ -128,6 +132,26 @@ export async function makeTenant(db: DataSource, mark: string, offset = 0) {
     delivery_id,
     created_at,
   });
+  const app_id = APP_ID + offset;
+  const installation_id = INSTALLATION_ID + offset;
+  await db.getRepository(GithubCredential).insert({
+    org_id: org.id,
+    kind: 'app',
+    secret: Buffer.from(mark),
+    app_id,
+    installation_id,
+    // Nothing is called there: the port is refused.
+    base_url: 'http://127.0.0.1:9',
+    login: `${mark}[bot]`,
+    revision: newId(),
+  });
+  await db.getRepository(GithubWriteBack).insert({
+    task_id: task.id,
+    org_id: org.id,
+    status: 'current',
+    marker: newId(),
+    comment_url: `https://github.com/${ofTeamMark}`,
+  });
   return {
     owner,
     key: key.key,
@@ -144,6 +168,8 @@ export async function makeTenant(db: DataSource, mark: string, offset = 0) {
       task_id: task.id,
       message_id,
       run_id: run.id,
+      app_id,
+      installation_id,
     } as Record<string, string | number>,
     email: member.email,
   };

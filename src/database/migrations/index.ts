@@ -1,8 +1,9 @@
 import { Accounts1790000000001 } from './1790000000001-accounts.js';
 import { Deliveries1790000000002 } from './1790000000002-deliveries.js';
-import { Work1790000000003 } from './1790000000003-work.js';
+import { Github1790000000005 } from './1790000000005-github.js';
 import { Notifications1790000000004 } from './1790000000004-notifications.js';
 import { Reviews1790000000008 } from './1790000000008-reviews.js';
+import { Work1790000000003 } from './1790000000003-work.js';
 
 /** In the order they are applied. */
 export const MIGRATIONS = [
@@ -10,5 +11,6 @@ export const MIGRATIONS = [
   Deliveries1790000000002,
   Work1790000000003,
   Notifications1790000000004,
+  Github1790000000005,
   Reviews1790000000008,
 ];

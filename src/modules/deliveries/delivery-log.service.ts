@@ -73,6 +73,27 @@ export class DeliveryLog {
     return new Map(rows.map((row) => [row.webhook_id, row.created_at]));
   }
 
+  /** What became of the deliveries with these GUIDs, of those that arrived; of one whose row is gone, that it was processed. */
+  async outcomes(
+    webhook_id: string,
+    guids: string[],
+  ): Promise<Map<string, Pick<Delivery, 'status' | 'reason'>>> {
+    const keys = await this.db
+      .getRepository(DeliveryKey)
+      .createQueryBuilder('k')
+      .where('k.webhook_id = :webhook_id AND k.guid = ANY(:guids)', { webhook_id, guids })
+      .getMany();
+    const rows = await this.db.query<Pick<Delivery, 'id' | 'status' | 'reason'>[]>(
+      `SELECT d.id, d.status, d.reason FROM unnest($1::uuid[], $2::timestamptz[]) AS w(id, created_at)
+       JOIN deliveries d ON d.id = w.id AND d.created_at = w.created_at`,
+      [keys.map((key) => key.delivery_id), keys.map((key) => idTime(key.delivery_id))],
+    );
+    const found = new Map(rows.map(({ id, status, reason }) => [id, { status, reason }]));
+    return new Map(
+      keys.map((key) => [key.guid, found.get(key.delivery_id) ?? { status: 'processed', reason: null }]),
+    );
+  }
+
   private async duplicates(rows: Delivery[]): Promise<Map<string, number>> {
     if (rows.length === 0) return new Map();
     const keys = await this.db

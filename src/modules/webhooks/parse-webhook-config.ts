@@ -1,4 +1,5 @@
 import { type FieldError } from '../../errors/domain-error.js';
+import { isStorable } from '../../http/fields.js';
 import { AGENT_ROLES } from '../agents/agent.entity.js';
 import { TASK_PRIORITIES } from '../tasks/task.entity.js';
 import { isJsonObject } from './receive/json-fields.js';
@@ -7,6 +8,8 @@ import { TRUST_LEVELS, type WebhookConfig } from './webhook-config.js';
 const LIFECYCLES = ['create', 'sync'];
 const MAX_LABELS = 100;
 const MAX_LABEL = 100;
+/** GitHub's own limit. */
+const MAX_GITHUB_LABEL = 50;
 
 const oneOf =
   (allowed: readonly string[]) =>
@@ -35,7 +38,21 @@ const CHECKS: Record<keyof WebhookConfig, (value: unknown) => string | null> = {
   },
   trust: oneOf(TRUST_LEVELS),
   lifecycle: oneOf(LIFECYCLES),
+  write_back: (value) => {
+    if (typeof value === 'boolean') return null;
+    if (!isJsonObject(value)) return 'must be true, false or an object with close and label';
+    const unknown = Object.keys(value).find((key) => key !== 'close' && key !== 'label');
+    if (unknown !== undefined) return 'has the keys close and label only';
+    const { close, label } = value;
+    if (close !== undefined && typeof close !== 'boolean') return 'close must be true or false';
+    return label === undefined ||
+      (typeof label === 'string' && isStorable(label) && isLabelLength(Array.from(label.trim()).length))
+      ? null
+      : `label must be a text of 1 to ${MAX_GITHUB_LABEL} characters`;
+  },
 };
+
+const isLabelLength = (length: number): boolean => length >= 1 && length <= MAX_GITHUB_LABEL;
 
 /** Checks `config` strictly: a mistyped key would silently leave a rule off. A null value counts as left out. */
 export function parseWebhookConfig(given: Record<string, unknown>): {

@@ -1,3 +1,4 @@
+import { type RepairReportDto } from './repair-report.dto.js';
 import { listensTo } from './webhook-events.js';
 import { type Webhook } from './webhook.entity.js';
 
@@ -6,6 +7,24 @@ export interface HealthWarning {
   code: string;
   /** For a person. */
   message: string;
+}
+
+function repairWarnings(repair: RepairReportDto | null): HealthWarning[] {
+  if (repair === null) return [];
+  const { missing, failed, requested, given_up, error } = repair;
+  return [
+    ...(missing + failed + given_up > 0
+      ? [
+          {
+            code: 'missed_deliveries',
+            message: `At the last check ${missing} deliveries had not arrived and ${failed} had failed here: ${requested} were asked for again, ${given_up} given up.`,
+          },
+        ]
+      : []),
+    ...(error === null
+      ? []
+      : [{ code: 'repair_failed', message: `The check for missed deliveries failed: ${error}` }]),
+  ];
 }
 
 /** What is wrong, or unwise, with a webhook's settings here and, as far as it has told, on GitHub. */
@@ -32,6 +51,7 @@ export function webhookWarnings(webhook: Webhook): HealthWarning[] {
     'public_repository_trusts_anyone',
     'The repository is public and config.trust is "anyone": whoever opens an issue makes an agent start work.',
   );
+  warnings.push(...repairWarnings(webhook.repair));
   if (facts === null || facts.pinged_at === null) return warnings;
   warn(
     facts.content_type === 'form',

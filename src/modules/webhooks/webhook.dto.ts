@@ -17,6 +17,7 @@ import {
 } from 'class-validator';
 import { QueryFlag } from '../../http/fields.js';
 import { PageQuery } from '../../http/pagination.js';
+import { RepairReportDto } from './repair-report.dto.js';
 import { type WebhookConfig } from './webhook-config.js';
 import { WEBHOOK_PROVIDERS, type WebhookProvider } from './webhook.entity.js';
 
@@ -96,6 +97,8 @@ export class WebhookHealthDto {
   warnings: WebhookWarningDto[];
   last_delivery_at: Date | null;
   last_ping_at: string | null;
+  /** The last check for deliveries that GitHub could not make; null when there was none. */
+  repair: RepairReportDto | null;
 }
 
 export class WebhookDto {

@@ -10,6 +10,7 @@ import {
 } from 'typeorm';
 import { Organization } from '../organizations/organization.entity.js';
 import { Team } from '../teams/team.entity.js';
+import { type RepairReportDto } from './repair-report.dto.js';
 import { type WebhookConfig } from './webhook-config.js';
 
 export const WEBHOOK_PROVIDERS = ['github', 'gitlab', 'bitbucket', 'custom'] as const;
@@ -22,6 +23,12 @@ export interface HookFacts {
   content_type: string | null;
   insecure_ssl: boolean;
   repository_private: boolean | null;
+  /** `Repository`, `Organization` or `App`; like the two below it is missing where the last `ping` is older than the field. */
+  hook_type?: string | null;
+  /** `owner/name` of a repository's hook. */
+  repository?: string | null;
+  /** Login of an organization's hook. */
+  organization?: string | null;
   /** When GitHub last sent `ping`; null when it never did, or that delivery was missed. */
   pinged_at: string | null;
 }
@@ -29,6 +36,7 @@ export interface HookFacts {
 @Entity('webhooks')
 @Check('webhooks_provider_check', `provider IN ('github','gitlab','bitbucket','custom')`)
 @Index('webhooks_org_idx', ['org_id', 'created_at', 'id'])
+@Index('webhooks_write_back_idx', ['org_id'], { where: `config -> 'write_back' <> 'false'` })
 export class Webhook {
   @PrimaryColumn('uuid', { primaryKeyConstraintName: 'webhooks_pkey' })
   id: string;
@@ -74,6 +82,14 @@ export class Webhook {
 
   @Column('jsonb', { nullable: true })
   hook_facts: HookFacts | null;
+
+  /** What the last check for deliveries that GitHub could not make has found. */
+  @Column('jsonb', { nullable: true })
+  repair: RepairReportDto | null;
+
+  /** Until when one process has that check to itself. */
+  @Column('timestamptz', { nullable: true })
+  repair_leased_until: Date | null;
 
   /**
    * Counts changes to anything a delivery's verdict depends on. A process that verified with an older revision

@@ -11,6 +11,7 @@ import { RefusalLimits } from './receive/refusal-limits.js';
 import { RefusalLog } from './receive/refusal-log.js';
 import { WebhookCache } from './receive/webhook-cache.js';
 import { WebhookDeliveriesService } from './webhook-deliveries.service.js';
+import { WebhookRepairs } from './webhook-repairs.service.js';
 import { WebhookSecrets } from './webhook-secrets.js';
 import { WebhooksController } from './webhooks.controller.js';
 import { WebhooksService } from './webhooks.service.js';
@@ -20,6 +21,7 @@ import { WebhooksService } from './webhooks.service.js';
   controllers: [WebhooksController, DeliveriesController, ReceiveController],
   providers: [
     WebhooksService,
+    WebhookRepairs,
     WebhookSecrets,
     WebhookDeliveriesService,
     WebhookCache,
@@ -30,5 +32,6 @@ import { WebhooksService } from './webhooks.service.js';
     ProcessBatch,
     DeliveryBatcher,
   ],
+  exports: [WebhooksService, WebhookRepairs],
 })
 export class WebhooksModule {}

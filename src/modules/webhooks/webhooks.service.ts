@@ -168,6 +168,7 @@ export class WebhooksService {
         warnings,
         last_delivery_at,
         last_ping_at: row.hook_facts?.pinged_at ?? null,
+        repair: row.repair,
       },
       created_at: row.created_at,
       updated_at: row.updated_at,

@@ -33,6 +33,9 @@ export function learnFacts(
     content_type: textField(config, 'content_type', 50),
     insecure_ssl: insecure === '1' || insecure === 1 || insecure === true,
     repository_private: repository_private ?? known?.repository_private ?? null,
+    hook_type: textField(hook, 'type', 50),
+    repository: textField(objectField(payload, 'repository'), 'full_name', 255),
+    organization: textField(objectField(payload, 'organization'), 'login', 255),
     pinged_at: now.toISOString(),
   };
 }

@@ -1,7 +1,8 @@
 import { DomainError } from '../../../errors/domain-error.js';
 import { type FilterVerdict } from '../../deliveries/delivery-decision.js';
 import { type DeliveryStatus } from '../../deliveries/delivery.entity.js';
-import { type SourceChange } from '../../tasks/source-change.js';
+import { type SourceAction, type SourceChange } from '../../tasks/source-change.js';
+import { writeBackOf } from '../webhook-config.js';
 import { listensTo } from '../webhook-events.js';
 import { type HookFacts } from '../webhook.entity.js';
 import { learnFacts } from './hook-facts.js';
@@ -155,6 +156,11 @@ function decide(received: Received, event: EventName, payload: JsonObject, judge
     )
   )
     note('lifecycle_create_only');
+  const label = labelName(objectField(payload, 'label'));
+  if (sync && isOwnLabel(writeBackOf(webhook.config)?.label ?? null, action, label)) {
+    filter('own_write_back', false, 'the label is the one that config.write_back sets');
+    note('own_write_back');
+  }
   const item = objectField(payload, kind);
   const trust = webhook.config.trust ?? 'anyone';
   const association = textField(item, 'author_association', 50) ?? 'not given';
@@ -166,7 +172,6 @@ function decide(received: Received, event: EventName, payload: JsonObject, judge
   if (judgement.reason !== null || team_id === null) return;
 
   const draft = sync && flagField(item, 'draft') === true;
-  const label = labelName(objectField(payload, 'label'));
   const other_key = otherKey(kind, action, payload);
   judgement.change = {
     action,
@@ -189,6 +194,12 @@ function decide(received: Received, event: EventName, payload: JsonObject, judge
     },
   };
 }
+
+/** Whoever set or took away the label that write-back sets: it says how the task stands, and changes nothing about it. */
+const isOwnLabel = (own: string | null, action: SourceAction, label: string | null): boolean =>
+  own !== null &&
+  (action === 'labeled' || action === 'unlabeled') &&
+  label?.trim().toLowerCase() === own.toLowerCase();
 
 /** By numeric id where one is given, which survives a renaming; else by name, in any case. */
 function boundRepository(bound: string | number | undefined, payload: JsonObject): [boolean, string] {
