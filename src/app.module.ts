@@ -19,6 +19,7 @@ import { ReviewsModule } from './modules/reviews/reviews.module.js';
 import { TeamsModule } from './modules/teams/teams.module.js';
 import { TasksModule } from './modules/tasks/tasks.module.js';
 import { WebhooksModule } from './modules/webhooks/webhooks.module.js';
+import { MergesModule } from './modules/merges/merges.module.js';
 import { WorktreesModule } from './modules/worktrees/worktrees.module.js';
 import { HealthModule } from './modules/health/health.module.js';
 import { SecretsModule } from './secrets/secrets.module.js';
@@ -46,6 +47,7 @@ export class AppModule {
         DispatchModule,
         WorktreesModule,
         ReviewsModule,
+        MergesModule,
         HumanRequestsModule,
         WebhooksModule,
         NotificationsModule,

@@ -9,6 +9,7 @@ import { HumanRequest } from './modules/human-requests/human-request.entity.js';
 import { GithubCredential } from './modules/github/credentials/github-credential.entity.js';
 import { GithubWriteBack } from './modules/github/write-back/github-write-back.entity.js';
 import { Membership } from './modules/organizations/membership.entity.js';
+import { MergeJob } from './modules/merges/merge-job.entity.js';
 import { OutboundAttempt } from './modules/notifications/outbound-attempt.entity.js';
 import { OutboundDelivery } from './modules/notifications/outbound-delivery.entity.js';
 import { OutboundWebhook } from './modules/notifications/outbound-webhook.entity.js';
@@ -55,4 +56,5 @@ export const ENTITIES = [
   HumanRequest,
   GithubCredential,
   GithubWriteBack,
+  MergeJob,
 ];

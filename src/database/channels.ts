@@ -7,6 +7,8 @@ export const OUTBOUND_CHANNEL = 'entourage_outbound';
 
 /** Write-backs to GitHub that are due; the payload says nothing. */
 export const WRITE_BACKS_CHANNEL = 'entourage_write_backs';
+/** There is something to merge. Without ids: whoever merges looks at the whole queue, which is short. */
+export const MERGES_CHANNEL = 'entourage_merges';
 
 /** Ids, or `*` where they are too many for one payload or not known: the listener looks at everything. */
 export type ChangedIds = string[] | '*';

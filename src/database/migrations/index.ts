@@ -1,6 +1,7 @@
 import { Accounts1790000000001 } from './1790000000001-accounts.js';
 import { Deliveries1790000000002 } from './1790000000002-deliveries.js';
 import { Github1790000000005 } from './1790000000005-github.js';
+import { Merges1790000000009 } from './1790000000009-merges.js';
 import { Notifications1790000000004 } from './1790000000004-notifications.js';
 import { Reviews1790000000008 } from './1790000000008-reviews.js';
 import { Work1790000000003 } from './1790000000003-work.js';
@@ -13,4 +14,5 @@ export const MIGRATIONS = [
   Notifications1790000000004,
   Github1790000000005,
   Reviews1790000000008,
+  Merges1790000000009,
 ];
