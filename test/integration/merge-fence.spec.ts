@@ -35,8 +35,9 @@ describe('moving the default branch', () => {
   });
 
   it('is refused from where the branch is not any more', async () => {
+    const other = commitTo(path, 'other', { b: 'x' });
     const token = await raiseFence(repository, job(3));
-    expect(await advance(repository, job(3), { token, onto: commit, commit: onto })).toBe(false);
+    expect(await advance(repository, job(3), { token, onto: commit, commit: other })).toBe(false);
     expect(git(path, 'rev-parse', 'main')).toBe(onto);
   });
 
