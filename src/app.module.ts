@@ -15,6 +15,7 @@ import { HumanRequestsModule } from './modules/human-requests/human-requests.mod
 import { GithubModule } from './modules/github/github.module.js';
 import { OrganizationsModule } from './modules/organizations/organizations.module.js';
 import { RepositoriesModule } from './modules/repositories/repositories.module.js';
+import { SettingsModule } from './modules/settings/settings.module.js';
 import { ReviewsModule } from './modules/reviews/reviews.module.js';
 import { TeamsModule } from './modules/teams/teams.module.js';
 import { TasksModule } from './modules/tasks/tasks.module.js';
@@ -43,6 +44,7 @@ export class AppModule {
         TeamsModule,
         AgentsModule,
         RepositoriesModule,
+        SettingsModule,
         TasksModule,
         DispatchModule,
         WorktreesModule,

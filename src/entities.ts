@@ -16,6 +16,8 @@ import { OutboundWebhook } from './modules/notifications/outbound-webhook.entity
 import { OutboundWebhookState } from './modules/notifications/outbound-webhook-state.entity.js';
 import { Organization } from './modules/organizations/organization.entity.js';
 import { CodeRepository } from './modules/repositories/repository.entity.js';
+import { TeamConvention } from './modules/settings/team-convention.entity.js';
+import { StoredTeamSettings } from './modules/settings/team-settings.entity.js';
 import { Review } from './modules/reviews/review.entity.js';
 import { ReviewComment } from './modules/reviews/review-comment.entity.js';
 import { Message } from './modules/tasks/message.entity.js';
@@ -24,6 +26,7 @@ import { TaskContext } from './modules/tasks/task-context.entity.js';
 import { TaskDependency } from './modules/tasks/task-dependency.entity.js';
 import { TaskEvent } from './modules/tasks/task-event.entity.js';
 import { TaskSource } from './modules/tasks/task-source.entity.js';
+import { TaskDecomposition } from './modules/tasks/subtasks/task-decomposition.entity.js';
 import { Team } from './modules/teams/team.entity.js';
 import { Webhook } from './modules/webhooks/webhook.entity.js';
 
@@ -37,6 +40,8 @@ export const ENTITIES = [
   Agent,
   ApiKey,
   CodeRepository,
+  StoredTeamSettings,
+  TeamConvention,
   Webhook,
   Delivery,
   DeliveryKey,
@@ -45,16 +50,17 @@ export const ENTITIES = [
   TaskEvent,
   TaskContext,
   TaskSource,
+  TaskDecomposition,
   Message,
   AgentRun,
   OutboundWebhook,
   OutboundWebhookState,
   OutboundDelivery,
   OutboundAttempt,
+  GithubCredential,
+  GithubWriteBack,
   Review,
   ReviewComment,
   HumanRequest,
-  GithubCredential,
-  GithubWriteBack,
   MergeJob,
 ];

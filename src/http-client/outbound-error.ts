@@ -1,5 +1,14 @@
 export type OutboundErrorCode =
-  'invalid_url' | 'address_refused' | 'dns' | 'connect' | 'tls' | 'reset' | 'timeout' | 'protocol';
+  | 'invalid_url'
+  | 'address_refused'
+  | 'dns'
+  | 'connect'
+  | 'tls'
+  | 'reset'
+  | 'timeout'
+  | 'protocol'
+  /** The fault is this service's own. */
+  | 'internal';
 
 /** Why a call to an outside system got no answer; the message is for a person and holds no address. */
 export class OutboundError extends Error {

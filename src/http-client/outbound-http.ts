@@ -1,5 +1,5 @@
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
-import { lookup as resolve, type LookupAddress } from 'node:dns';
+import { lookup, type LookupAddress, type LookupAllOptions } from 'node:dns';
 import { isIP, type LookupFunction } from 'node:net';
 import { Agent, buildConnector, fetch, request, type RequestInit, type Response } from 'undici';
 import { ResolvedSettings, SettingsError } from '../config/settings.js';
@@ -21,6 +21,12 @@ export interface OutboundAnswer {
   truncated: boolean;
 }
 
+type Resolve = (
+  hostname: string,
+  options: LookupAllOptions,
+  callback: (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => void,
+) => void;
+
 export interface CallOptions {
   /** Gives the call up; it then fails with `timeout`. */
   signal?: AbortSignal;
@@ -39,6 +45,7 @@ export class OutboundHttp implements OnApplicationShutdown {
   private readonly rules: AddressRules;
   private readonly agent: Agent;
   private readonly httpsOnly: boolean;
+  private resolve: Resolve = lookup;
 
   constructor(settings: ResolvedSettings) {
     this.rules = rulesOf(settings);
@@ -53,6 +60,12 @@ export class OutboundHttp implements OnApplicationShutdown {
       headersTimeout: TOTAL_MS,
       bodyTimeout: TOTAL_MS,
     });
+  }
+
+  /** Asks another resolver than the system's, for tests. */
+  withResolver(resolve: Resolve): this {
+    this.resolve = resolve;
+    return this;
   }
 
   onApplicationShutdown(): Promise<void> {
@@ -80,7 +93,7 @@ export class OutboundHttp implements OnApplicationShutdown {
     options: CallOptions = {},
   ): Promise<OutboundAnswer> {
     const target = this.parse(url);
-    const deadline = AbortSignal.timeout(Math.min(options.timeout_ms ?? TOTAL_MS, TOTAL_MS));
+    const deadline = AbortSignal.timeout(Math.round(Math.min(options.timeout_ms ?? TOTAL_MS, TOTAL_MS)));
     try {
       const answer = await request(target, {
         method: 'POST',
@@ -152,7 +165,7 @@ export class OutboundHttp implements OnApplicationShutdown {
       () => answer(new OutboundError('dns', 'The name could not be resolved in time'), []),
       DNS_MS,
     );
-    resolve(hostname, { ...options, all: true }, (error, addresses) => {
+    this.resolve(hostname, { ...options, all: true }, (error, addresses) => {
       if (error !== null)
         answer(new OutboundError('dns', `The name could not be resolved (${error.code})`), []);
       else if (addresses.every(({ address }) => this.rules.allows(address))) answer(null, addresses);

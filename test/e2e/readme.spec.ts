@@ -13,7 +13,7 @@ const blocksOf = (markdown: string): string[] =>
 describe('the README', () => {
   let service: TestService;
   beforeAll(async () => {
-    service = await startTestService();
+    service = await startTestService({ ENTOURAGE_OUTBOUND_ALLOW_CIDRS: ['127.0.0.0/8'] });
   });
   afterAll(() => service.close());
 
@@ -27,6 +27,9 @@ describe('the README', () => {
     expect(stdout).toContain('Lamp stays dark after a power cut');
     expect(stdout).toContain('"status":"in_review"');
     expect(stdout).toContain('run.started');
+    expect(stdout).toContain('"event":"webhook.test"');
+    expect(stdout).toMatch(/\{"event":"task.completed","task_id":\d+,"team_id":"/);
+    expect(stdout).toMatch(/"event":"task.completed"[^}]+"status":"succeeded"/);
 
     const metrics = await (await fetch(`${service.url}/metrics`)).text();
     for (const line of [

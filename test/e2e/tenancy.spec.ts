@@ -14,7 +14,7 @@ import { startTestService } from '../support/service.js';
  * called by strangers who know all ids of a victim, in path, query and body. They find nothing and change nothing.
  *
  * The rule that makes this work: a parameter is named after what it identifies (`org_id`, `team_id`, `agent_id`,
- * `repo_id`, `webhook_id`, `delivery_id`, `task_id`, `message_id`, `run_id`, `user_id`, `key_id`), never a bare `id`. A
+ * `repo_id`, `webhook_id`, `delivery_id`, `task_id`, `message_id`, `run_id`, `user_id`, `key_id`, …), never a bare `id`. A
  * route with a parameter that no id of the victim is known for fails here: give the tenant of test/factories/victim.ts
  * one of the new kind.
  */
@@ -45,7 +45,10 @@ const ALIASES: Record<string, string> = {
   recipient_id: 'agent_id',
   sender_id: 'agent_id',
   actor_id: 'user_id',
+  reviewer_id: 'user_id',
+  author_id: 'user_id',
   depends_on: 'task_id',
+  parent_id: 'task_id',
 };
 
 /** Values that a field's schema does not tell. */
@@ -58,6 +61,8 @@ const SAMPLES: Record<string, unknown> = {
   runtime_config: {},
   recipient_type: 'agent',
   sender_type: 'agent',
+  reviewer_type: 'user',
+  commit: 'abcdef1',
 };
 
 const nameOf = ({ method, path }: Operation): string => `${method.toUpperCase()} ${path}`;
@@ -127,6 +132,7 @@ describe('tenancy', () => {
     }
     if (field in SAMPLES) return SAMPLES[field];
     if (schema.enum) return schema.enum[0];
+    if (schema.format === 'date-time') return new Date().toISOString();
     if (schema.format === 'email' || field === 'email') return tenant.email;
     if (schema.type === 'integer' || schema.type === 'number') return schema.minimum ?? 1;
     if (schema.type === 'boolean') return true;
@@ -180,7 +186,7 @@ describe('tenancy', () => {
     const row =
       claims === 'with claims'
         ? `to_jsonb(t) - 'last_used_at'`
-        : `(to_jsonb(t) - 'last_used_at' - 'claimed_sender') #- '{metadata,claimed}'`;
+        : `(to_jsonb(t) - 'last_used_at' - 'claimed_sender' - 'claimed') #- '{metadata,claimed}'`;
     const tables = await db.query<{ name: string }[]>(
       `SELECT c.oid::regclass::text AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
        WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND n.nspname = 'public' ORDER BY 1`,

@@ -5,9 +5,17 @@ import { Delivery } from '../../src/modules/deliveries/delivery.entity.js';
 import { DeliveryKey } from '../../src/modules/deliveries/delivery-key.entity.js';
 import { DeliveryPartitions } from '../../src/modules/deliveries/delivery-partitions.service.js';
 import { AgentRun } from '../../src/modules/dispatch/agent-run.entity.js';
+import { OutboundDelivery } from '../../src/modules/notifications/outbound-delivery.entity.js';
+import { OutboundWebhook } from '../../src/modules/notifications/outbound-webhook.entity.js';
+import { OutboundWebhookState } from '../../src/modules/notifications/outbound-webhook-state.entity.js';
 import { GithubCredential } from '../../src/modules/github/credentials/github-credential.entity.js';
 import { GithubWriteBack } from '../../src/modules/github/write-back/github-write-back.entity.js';
 import { CodeRepository } from '../../src/modules/repositories/repository.entity.js';
+import { TeamConvention } from '../../src/modules/settings/team-convention.entity.js';
+import { StoredTeamSettings } from '../../src/modules/settings/team-settings.entity.js';
+import { HumanRequest } from '../../src/modules/human-requests/human-request.entity.js';
+import { Review } from '../../src/modules/reviews/review.entity.js';
+import { ReviewComment } from '../../src/modules/reviews/review-comment.entity.js';
 import { Message } from '../../src/modules/tasks/message.entity.js';
 import { TaskEvent } from '../../src/modules/tasks/task-event.entity.js';
 import { Webhook } from '../../src/modules/webhooks/webhook.entity.js';
@@ -25,6 +33,9 @@ const TASK_ID = 990_000_001;
 const MESSAGE_ID = 990_000_002;
 const APP_ID = 990_000_003;
 const INSTALLATION_ID = 990_000_004;
+const SUBTASK_ID = 990_000_005;
+const REVIEW_ID = 990_000_007;
+const HUMAN_REQUEST_ID = 990_000_008;
 
 export type Tenant = Awaited<ReturnType<typeof makeTenant>>;
 
@@ -48,6 +59,10 @@ export async function makeTenant(db: DataSource, mark: string, offset = 0) {
     name: `${ofTeamMark} agent key`,
   });
   const ofTeam = { org_id: org.id, team_id: team.id };
+  await db
+    .getRepository(StoredTeamSettings)
+    .insert({ team_id: team.id, values: { notifications: { to: ofTeamMark } } });
+  await db.getRepository(TeamConvention).insert({ team_id: team.id, key: 'notes', content: ofTeamMark });
   const repository = await db.getRepository(CodeRepository).save({
     id: newId(),
     ...ofTeam,
@@ -71,6 +86,12 @@ export async function makeTenant(db: DataSource, mark: string, offset = 0) {
     assignee_id: agent.id,
     correlation_id,
     tags: [ofTeamMark],
+  });
+  await makeTask(db, team, {
+    id: SUBTASK_ID + offset,
+    parent_id: task.id,
+    title: `${ofTeamMark} sub-task`,
+    correlation_id,
   });
   const message_id = MESSAGE_ID + offset;
   await db.getRepository(Message).save({
@@ -105,6 +126,34 @@ export async function makeTenant(db: DataSource, mark: string, offset = 0) {
     prompt: ofTeamMark,
     correlation_id,
   });
+  const review_id = REVIEW_ID + offset;
+  const owner_actor = { type: 'user' as const, id: owner.id };
+  await db.getRepository(Review).save({
+    id: review_id,
+    ...ofTeam,
+    task_id: task.id,
+    attempt: 1,
+    reviewer_type: 'user',
+    requested_by: owner_actor,
+  });
+  await db.getRepository(ReviewComment).save({
+    ...ofTeam,
+    review_id,
+    author_id: owner.id,
+    author_type: 'user',
+    actor: owner_actor,
+    content: ofTeamMark,
+  });
+  const human_request_id = HUMAN_REQUEST_ID + offset;
+  await db.getRepository(HumanRequest).save({
+    id: human_request_id,
+    ...ofTeam,
+    agent_id: agent.id,
+    task_id: task.id,
+    kind: 'question',
+    question: ofTeamMark,
+    asked_by: { type: 'agent', id: agent.id },
+  });
   const delivery_id = newId();
   const created_at = idTime(delivery_id)!;
   await new DeliveryPartitions(db).ensure(created_at, 1);
@@ -131,6 +180,27 @@ export async function makeTenant(db: DataSource, mark: string, offset = 0) {
     body_sha256,
     delivery_id,
     created_at,
+  });
+  const outbound = await db.getRepository(OutboundWebhook).save({
+    id: newId(),
+    ...ofTeam,
+    url: `https://${mark}.example.com/`,
+    description: `${ofTeamMark} outbound webhook`,
+    events: ['webhook.delivery_failed'],
+    secret: Buffer.from(mark),
+    secret_hint: mark.slice(-4),
+  });
+  await db.getRepository(OutboundWebhookState).save({ webhook_id: outbound.id });
+  const outboundDelivery = await db.getRepository(OutboundDelivery).save({
+    id: newId(),
+    ...ofTeam,
+    webhook_id: outbound.id,
+    task_id: task.id,
+    event: 'task.created',
+    body: JSON.stringify({ event: 'task.created', data: { note: ofTeamMark } }),
+    correlation_id,
+    status: 'succeeded',
+    finished_at: new Date(),
   });
   const app_id = APP_ID + offset;
   const installation_id = INSTALLATION_ID + offset;
@@ -168,8 +238,12 @@ export async function makeTenant(db: DataSource, mark: string, offset = 0) {
       task_id: task.id,
       message_id,
       run_id: run.id,
+      outbound_webhook_id: outbound.id,
+      outbound_delivery_id: outboundDelivery.id,
       app_id,
       installation_id,
+      review_id,
+      human_request_id,
     } as Record<string, string | number>,
     email: member.email,
   };

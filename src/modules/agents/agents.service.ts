@@ -38,7 +38,7 @@ export class Agents {
       team_id: team.id,
       name: dto.name,
       role: dto.role ?? 'engineer',
-      model: dto.model ?? DEFAULT_MODEL,
+      model: dto.model ?? (await defaultModel(manager, team.id)),
       config: dto.config ?? {},
       runtime: 'pull',
       runtime_config: {},
@@ -82,6 +82,15 @@ export class Agents {
 function found(agent: Agent | null): Agent {
   if (agent === null) throw new DomainError('agent_not_found', 'Agent not found');
   return agent;
+}
+
+/** What the team has set for agents that are made without a model. */
+async function defaultModel(manager: EntityManager, team_id: string): Promise<string> {
+  const [row] = await manager.query<{ model: string | null }[]>(
+    `SELECT "values"->>'default_model' AS model FROM team_settings WHERE team_id = $1`,
+    [team_id],
+  );
+  return row?.model ?? DEFAULT_MODEL;
 }
 
 /** Lets the dispatchers know of an agent that may have work now, when this transaction is committed. */

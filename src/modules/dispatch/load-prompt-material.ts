@@ -40,6 +40,11 @@ export async function loadPromptMaterial(
     'SELECT key, value FROM task_context WHERE task_id = $1 ORDER BY updated_at DESC, key LIMIT 100',
     [task.id],
   );
+  const conventions = await manager.query<PromptMaterial['conventions']>(
+    `SELECT c.key, c.content FROM agents a JOIN team_conventions c ON c.team_id = a.team_id
+     WHERE a.id = $1 AND c.active ORDER BY c.key`,
+    [agent.id],
+  );
   const earlier = await manager.query<(PromptMaterial['earlier_runs'][number] & { id: string })[]>(
     `SELECT id, attempt, status, error, summary FROM agent_runs
      WHERE task_id = $1 AND id <> $2 ORDER BY attempt DESC LIMIT 20`,
@@ -66,6 +71,7 @@ export async function loadPromptMaterial(
       source: row.source,
       attempt: row.attempt,
       instruction: row.instruction,
+      conventions,
       context: context.map(({ key, value }) => ({ key, value: value.value })),
       earlier_runs: earlier.slice(0, 3),
       messages,

@@ -32,6 +32,7 @@ export class RunLifecycle {
     intake: TaskIntake,
   ) {
     transitions.onTransition(cancelWhenTakenAway);
+    transitions.closeNoneThatIs(inActiveRun);
     intake.onRedaction(redactRuns);
   }
 
@@ -214,4 +215,12 @@ async function cancelWhenTakenAway(
     [task.id, `task_${to}`, actor.type === 'agent' ? actor.id : ''],
   );
   for (const { id } of rows) mark(manager, task.team_id, id);
+}
+
+async function inActiveRun(manager: EntityManager, task_id: number): Promise<boolean> {
+  const rows = await manager.query<unknown[]>(
+    'SELECT 1 FROM agent_runs WHERE task_id = $1 AND finished_at IS NULL',
+    [task_id],
+  );
+  return rows.length > 0;
 }

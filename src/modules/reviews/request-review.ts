@@ -7,6 +7,7 @@ import { type Task } from '../tasks/task.entity.js';
 import { type Messages, recordEvent } from '../tasks/tasks.facade.js';
 import { authorsOf } from './authors-of.js';
 import { requestText } from './feedback.js';
+import { newestReview } from './newest-review.js';
 import { Review, type ReviewerType } from './review.entity.js';
 import { type RequestReviewDto } from './reviews.dto.js';
 
@@ -44,10 +45,7 @@ export async function openReview(
   { reviewer, commit }: { reviewer: Reviewer; commit?: string },
 ): Promise<Review> {
   const { org_id, team_id, correlation_id } = task;
-  const newest = await manager.findOne(Review, {
-    where: { task_id: task.id },
-    order: { attempt: 'DESC' },
-  });
+  const newest = await newestReview(manager, task.id);
   const review = await manager.save(
     manager.create(Review, {
       org_id,

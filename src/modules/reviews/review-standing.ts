@@ -1,7 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { type EntityManager } from 'typeorm';
-import { Review, type Verdict } from './review.entity.js';
-import { reviewPolicy } from './review-policy.js';
+import { TeamSettings } from '../settings/settings.facade.js';
+import { newestReview } from './newest-review.js';
+import { type Review, type Verdict } from './review.entity.js';
 
 /** What the newest review of a task is worth. */
 export interface Standing {
@@ -24,6 +25,8 @@ export type CommitLookup = (manager: EntityManager, task_id: number) => Promise<
 export class ReviewStanding {
   private lookup: CommitLookup = () => Promise.resolve(null);
 
+  constructor(private readonly settings: TeamSettings) {}
+
   /** From now on the newest commit of a branch is known: verdicts are bound to it, and transitions ask for it. */
   commitsComeFrom(lookup: CommitLookup): void {
     this.lookup = lookup;
@@ -35,7 +38,7 @@ export class ReviewStanding {
 
   /** @param commit the newest of the task's branch; null where it is not known: then it is not compared. */
   async of(manager: EntityManager, task_id: number, commit: string | null): Promise<Standing> {
-    const review = await manager.findOne(Review, { where: { task_id }, order: { attempt: 'DESC' } });
+    const review = await newestReview(manager, task_id);
     if (review === null) return { attempt: 0, verdict: null, commit: null, stale: false, counts: false };
     const { attempt, verdict, reviewer_type, team_id } = review;
     const stale =
@@ -44,7 +47,7 @@ export class ReviewStanding {
     const counts =
       verdict === 'approve' &&
       !stale &&
-      (reviewer_type === 'user' || (await reviewPolicy(manager, team_id)).agent_approval_counts);
+      (reviewer_type === 'user' || (await this.settings.of(manager, team_id)).agent_approval_counts === true);
     return { attempt, verdict, commit: review.commit, stale, counts };
   }
 }

@@ -3,10 +3,19 @@ import { DataSource, type EntityManager, LessThan } from 'typeorm';
 import { DomainError } from '../../errors/domain-error.js';
 import { decodeCursor, invalidCursor, Page, type PageQuery } from '../../http/pagination.js';
 import { type Identity, reachable } from '../auth/identity.js';
+import { TeamSettings } from '../settings/settings.facade.js';
 import { type Task } from '../tasks/task.entity.js';
-import { lockTask, Messages, recordEvent, Tasks, TaskTransitions } from '../tasks/tasks.facade.js';
+import {
+  lockTask,
+  lockToMove,
+  Messages,
+  recordEvent,
+  Tasks,
+  TaskTransitions,
+} from '../tasks/tasks.facade.js';
 import { giveVerdict } from './give-verdict.js';
 import { guardTransitions } from './guard-transitions.js';
+import { newestReview } from './newest-review.js';
 import { openReview, requestReview } from './request-review.js';
 import { ReviewComment } from './review-comment.entity.js';
 import { Review } from './review.entity.js';
@@ -30,8 +39,9 @@ export class Reviews {
     private readonly transitions: TaskTransitions,
     private readonly messages: Messages,
     private readonly standings: ReviewStanding,
+    settings: TeamSettings,
   ) {
-    transitions.onAttempt((manager, attempt) => guardTransitions(manager, attempt, standings));
+    transitions.onAttempt((manager, attempt) => guardTransitions(manager, attempt, { standings, settings }));
   }
 
   /**
@@ -126,7 +136,7 @@ export class Reviews {
   async decideNewest(identity: Identity, task_id: number, dto: GiveVerdictDto): Promise<ReviewDto> {
     await this.tasks.getReachable(identity, task_id);
     return this.verdict(identity, task_id, dto, async (manager, task) => {
-      const newest = await manager.findOne(Review, { where: { task_id }, order: { attempt: 'DESC' } });
+      const newest = await newestReview(manager, task_id);
       if (newest === null) throw notFound('The task has no review');
       const { type } = speakerOf(identity, 'reviewer', { type: dto.reviewer_type });
       if (newest.verdict === null || newest.reviewer_type === 'user' || type === 'agent') return newest;
@@ -153,9 +163,10 @@ export class Reviews {
     task_id: number,
     work: (manager: EntityManager, task: Task) => Promise<Review>,
   ): Promise<ReviewDto> {
-    return this.db.transaction(async (manager) =>
-      this.answer(manager, await work(manager, await lockTask(manager, task_id))),
-    );
+    return this.db.transaction(async (manager) => {
+      await lockToMove(manager, [task_id], false);
+      return this.answer(manager, await work(manager, await lockTask(manager, task_id)));
+    });
   }
 
   private async answer(manager: EntityManager, review: Review): Promise<ReviewDto> {

@@ -4,12 +4,16 @@ import { markTeamsChanged } from '../../database/notify-on-commit.js';
 import { DomainError } from '../../errors/domain-error.js';
 import { type Actor } from '../auth/identity.js';
 import { recordEvent } from './record-event.js';
+import { hasOpenSubtasks, unmetDependencies } from './readiness.js';
+import { type BusyCheck, type Cause, Kin } from './subtasks/kin.js';
+import { lockToMove } from './task-locks.js';
 import {
   canTransition,
   endsWithNewAttempt,
   isAwaitingAcceptance,
   needsPerson,
   TRANSITIONS,
+  waitsForSubtasks,
 } from './task-states.js';
 import { Task, type TaskStatus } from './task.entity.js';
 
@@ -20,6 +24,8 @@ export interface TransitionRequest {
   reason?: string;
   run_id?: string;
   delivery_id?: string;
+  /** The task whose end is why this one moves. */
+  because_of?: number;
   /** Ids that the caller claimed in the body. */
   claimed?: Record<string, string>;
   /** What else the event says. */
@@ -53,12 +59,15 @@ export type TransitionGuard = (
 export type TransitionListener = (manager: EntityManager, transition: TaskTransition) => Promise<void>;
 
 /**
- * The one way a task's status changes, but for claiming it. Locks are taken in the order source, task, run, agent;
- * whoever needs several takes them in that order too.
+ * The one way a task's status changes, but for claiming it. Locks: see task-locks.ts. Whoever locks a task before it
+ * asks for a transition of it takes `lockToMove` first.
  */
 @Injectable()
 export class TaskTransitions {
   private readonly listeners: TransitionListener[] = [];
+  private readonly kin = new Kin((manager, task, request) =>
+    this.move(manager, task, request, 'task.status_changed'),
+  );
   private readonly guards: TransitionGuard[] = [];
 
   /** Asks `guard` before every later change along the table, whoever makes it. */
@@ -71,14 +80,20 @@ export class TaskTransitions {
     this.listeners.push(listener);
   }
 
+  /** A parent that somebody works on does not close before that work ends. */
+  closeNoneThatIs(busy: BusyCheck): void {
+    this.kin.isBusy = busy;
+  }
+
   /**
    * Moves a task along the table of states, with its event and everything that hangs on it, in the manager's
    * transaction (or one of its own).
-   * @throws DomainError `task_not_found`, `invalid_transition`, `blocked_by_dependencies`, or `forbidden` for a step
-   * that an agent must leave to review and merge.
+   * @throws DomainError `task_not_found`, `invalid_transition`, `blocked_by_dependencies`, `subtasks_open`, or `forbidden`
+   * for a step that an agent must leave to review and merge.
    */
   transition(manager: EntityManager, request: TransitionRequest): Promise<Task> {
     return inTransaction(manager, async (manager) => {
+      await lockToMove(manager, [request.task_id], request.to === 'cancelled');
       const task = await lockTask(manager, request.task_id);
       if (!canTransition(task.status, request.to)) throw invalidTransition(task.status, request.to);
       if (request.actor.type === 'agent' && needsPerson(task.status, request.to))
@@ -87,6 +102,11 @@ export class TaskTransitions {
           `An agent cannot move a task from '${task.status}' to '${request.to}': review and merge do`,
         );
       if (request.to === 'in_progress') await assertDependenciesDone(manager, task.id);
+      if (waitsForSubtasks(request.to) && (await hasOpenSubtasks(manager, task.id)))
+        throw new DomainError(
+          'subtasks_open',
+          `Task ${task.id} has open sub-tasks: it cannot go to '${request.to}' before they are done or cancelled`,
+        );
       const { actor, to } = request;
       const data = { ...request.data };
       for (const guard of this.guards)
@@ -102,6 +122,7 @@ export class TaskTransitions {
    */
   sendBack(manager: EntityManager, request: Omit<TransitionRequest, 'to'>): Promise<Task | null> {
     return inTransaction(manager, async (manager) => {
+      await lockToMove(manager, [request.task_id], false);
       const task = await lockTask(manager, request.task_id);
       if (!isAwaitingAcceptance(task.status)) return null;
       const patch = { ...newAttempt(task), ...request.patch };
@@ -123,13 +144,27 @@ export class TaskTransitions {
     });
   }
 
+  /**
+   * At the end of work that began at `began`: closes the task if its sub-tasks were done meanwhile. The caller has taken
+   * `lockToMove`.
+   * @returns whether it did.
+   */
+  closeAfterWork(manager: EntityManager, task_id: number, work: { began: Date } & Cause): Promise<boolean> {
+    return this.kin.closeAfterWork(manager, task_id, work);
+  }
+
+  /** After a sub-task was taken away from its parent. The caller has taken `lockToLink` on both. */
+  settleParent(manager: EntityManager, parent_id: number): Promise<void> {
+    return this.kin.settle(manager, parent_id);
+  }
+
   private async move(
     manager: EntityManager,
     task: Task,
     request: TransitionRequest,
     type: 'task.status_changed' | 'task.reopened',
   ): Promise<Task> {
-    const { to, actor, reason, run_id } = request;
+    const { to, actor, reason, run_id, because_of, delivery_id } = request;
     const from = task.status;
     Object.assign(task, request.patch, { status: to });
     if (to === 'done') task.completed_at = new Date();
@@ -140,12 +175,20 @@ export class TaskTransitions {
       org_id: task.org_id,
       task_id: task.id,
       type,
-      data: { ...request.data, from, to, actor_id: actor.id, ...(reason === undefined ? {} : { reason }) },
+      data: {
+        ...request.data,
+        from,
+        to,
+        actor_id: actor.id,
+        ...(reason === undefined ? {} : { reason }),
+        ...(because_of === undefined ? {} : { because_of }),
+      },
       correlation_id: task.correlation_id,
     });
     // Tasks that wait for this one are of the same team, so this wakes their dispatcher as well.
     markTeamsChanged(runnerOf(manager), [task.team_id]);
     for (const listener of this.listeners) await listener(manager, { task, from, to, actor, reason, run_id });
+    if (to === 'done' || to === 'cancelled') await this.kin.follow(manager, task, { delivery_id, run_id });
     return task;
   }
 }
@@ -182,11 +225,7 @@ export function runnerOf(manager: EntityManager): QueryRunner {
 }
 
 async function assertDependenciesDone(manager: EntityManager, task_id: number): Promise<void> {
-  const blocking = await manager.query<{ id: number; status: TaskStatus }[]>(
-    `SELECT t.id, t.status FROM task_dependencies d JOIN tasks t ON t.id = d.depends_on_id
-     WHERE d.task_id = $1 AND t.status <> 'done' ORDER BY d.position, t.id`,
-    [task_id],
-  );
+  const blocking = await unmetDependencies(manager, task_id);
   if (blocking.length > 0)
     throw new DomainError(
       'blocked_by_dependencies',

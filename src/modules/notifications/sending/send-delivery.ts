@@ -1,4 +1,4 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, Logger } from '@nestjs/common';
 import { OutboundError } from '../../../http-client/outbound-error.js';
 import { type OutboundAnswer, OutboundHttp } from '../../../http-client/outbound-http.js';
 import { signRequest } from '../../../http-client/sign-request.js';
@@ -26,18 +26,23 @@ export interface SendOptions {
 /** Sends the stored bytes, signed as they are; one attempt. */
 @Injectable()
 export class SendDelivery {
+  private readonly logger = new Logger(SendDelivery.name);
+
   constructor(
     private readonly http: OutboundHttp,
     private readonly secrets: OutboundSecrets,
   ) {}
 
-  /** @throws OutboundError `timeout` when `signal` gave it up: then nothing is known of it. */
+  /** Fails only when `signal` gave it up: then nothing is known of it. */
   async send(delivery: ClaimedDelivery, receiver: Receiver, options: SendOptions): Promise<Attempt> {
     const started_at = new Date();
     const began = performance.now();
     const result = await this.call(delivery, receiver, options).catch((error: unknown) => {
-      if (!(error instanceof OutboundError) || options.signal?.aborted === true) throw error;
-      return error;
+      if (options.signal?.aborted === true) throw error;
+      if (error instanceof OutboundError) return error;
+      // A secret that does not open, for example: on the schedule like any failure, not over and over.
+      this.logger.error({ err: error, delivery_id: delivery.id }, 'a notification could not be sent');
+      return new OutboundError('internal', 'The service could not make the call; its log says why');
     });
     return {
       delivery,
