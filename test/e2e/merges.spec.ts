@@ -497,6 +497,35 @@ describe('the merge queue', () => {
     });
   });
 
+  it('queues by itself what was approved, where the team wants that', async () => {
+    const set = (auto_merge: boolean) =>
+      service.http
+        .patch(`/api/v1/settings/teams/${workspace.team.id}`)
+        .set(withKey(workspace.key))
+        .send({ auto_merge })
+        .expect(200);
+    const second = await makeRepository(service.db, workspace.team, `${path}-second`);
+    const { task } = await makeApproved(service.db, repository, { new: 'x\n' }, { status: 'in_review' });
+    await service.db.getRepository(Review).delete({ task_id: task.id });
+    commitTo(second.local_path, task.branch, { there: 'too\n' });
+    await send('post', task, 'reviews').send({}).expect(201);
+    await set(true);
+    try {
+      await send('post', task, 'approve').send({}).expect(200);
+      await until(async () => (await reload(task)).status === 'done', 'the task to be merged by itself');
+    } finally {
+      await set(false);
+    }
+    for (const [place, file] of [
+      [path, 'new'],
+      [second.local_path, 'there'],
+    ] as const)
+      expect(existsSync(join(place, file))).toBe(true);
+    const queued = (await events(task)).filter(({ type }) => type === 'merge.queued');
+    expect(queued).toHaveLength(2);
+    expect(queued[0]).toMatchObject({ metadata: { actor: { type: 'system', id: 'merges' } } });
+  });
+
   it('starts nothing that the repository names', async () => {
     const proof = join(base, 'executed');
     const trap = join(base, 'trap.sh');

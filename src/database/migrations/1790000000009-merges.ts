@@ -54,10 +54,12 @@ export class Merges1790000000009 implements MigrationInterface {
     await runner.query(
       `ALTER TABLE merge_jobs ADD CONSTRAINT merge_jobs_repo_fkey FOREIGN KEY (repo_id) REFERENCES repositories(id) ON DELETE CASCADE`,
     );
+    await runner.query(`CREATE INDEX tasks_approved_idx ON tasks (id) WHERE status = 'in_approval'`);
     await runner.query(`CREATE SEQUENCE merge_fencing_token_seq`);
   }
 
   async down(runner: QueryRunner): Promise<void> {
+    await runner.query(`DROP INDEX tasks_approved_idx`);
     await runner.query(`DROP TABLE merge_jobs`);
     await runner.query(`DROP SEQUENCE merge_fencing_token_seq`);
   }

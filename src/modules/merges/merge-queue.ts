@@ -8,6 +8,7 @@ import { DataSource } from 'typeorm';
 import { ResolvedSettings } from '../../config/settings.js';
 import { MERGES_CHANNEL } from '../../database/channels.js';
 import { NotificationListener } from '../../database/notification-listener.js';
+import { AutoMerge } from './auto-merge.js';
 import { CarryMerge } from './carry-merge.js';
 import { type ClaimedMerge, claimMerge, MAX_ATTEMPTS, untilNextMerge, wasFaster } from './claim-merge.js';
 import { MergeNotCurrent, MergePostponed, MergeRefused } from './merge-outcome.js';
@@ -40,6 +41,7 @@ export class MergeQueue implements OnApplicationBootstrap, BeforeApplicationShut
     private readonly db: DataSource,
     private readonly settings: ResolvedSettings,
     private readonly listener: NotificationListener,
+    private readonly auto: AutoMerge,
     private readonly carrier: CarryMerge,
     private readonly settle: SettleMerge,
   ) {}
@@ -97,6 +99,7 @@ export class MergeQueue implements OnApplicationBootstrap, BeforeApplicationShut
   private async look(): Promise<void> {
     while (this.wanted && this.hasRoom) {
       this.wanted = false;
+      await this.auto.queueApproved();
       for (let job = await this.claim(); job !== null; job = await this.claim()) this.merge(job);
     }
     const wait_ms = await untilNextMerge(this.db.manager);

@@ -5,6 +5,7 @@ import { ReviewsModule } from '../reviews/reviews.module.js';
 import { TasksModule } from '../tasks/tasks.module.js';
 import { WorktreesModule } from '../worktrees/worktrees.module.js';
 import { Approvals } from './approval.js';
+import { AutoMerge } from './auto-merge.js';
 import { CarryMerge } from './carry-merge.js';
 import { MergeQueue } from './merge-queue.js';
 import { MergesController } from './merges.controller.js';
@@ -17,7 +18,17 @@ import { TaskTips } from './task-tips.js';
 @Module({
   imports: [DispatchModule, RepositoriesModule, ReviewsModule, TasksModule, WorktreesModule],
   controllers: [MergesController],
-  providers: [TaskTips, Approvals, QueueMerge, SettleMerge, RunChecks, CarryMerge, MergeQueue, Merges],
+  providers: [
+    TaskTips,
+    Approvals,
+    QueueMerge,
+    SettleMerge,
+    RunChecks,
+    CarryMerge,
+    AutoMerge,
+    MergeQueue,
+    Merges,
+  ],
   exports: [Merges],
 })
 export class MergesModule {}
