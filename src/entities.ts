@@ -5,10 +5,11 @@ import { User } from './modules/auth/user.entity.js';
 import { Delivery } from './modules/deliveries/delivery.entity.js';
 import { DeliveryKey } from './modules/deliveries/delivery-key.entity.js';
 import { AgentRun } from './modules/dispatch/agent-run.entity.js';
+import { HumanRequest } from './modules/human-requests/human-request.entity.js';
 import { GithubCredential } from './modules/github/credentials/github-credential.entity.js';
 import { GithubWriteBack } from './modules/github/write-back/github-write-back.entity.js';
-import { HumanRequest } from './modules/human-requests/human-request.entity.js';
 import { Membership } from './modules/organizations/membership.entity.js';
+import { MergeJob } from './modules/merges/merge-job.entity.js';
 import { OutboundAttempt } from './modules/notifications/outbound-attempt.entity.js';
 import { OutboundDelivery } from './modules/notifications/outbound-delivery.entity.js';
 import { OutboundWebhook } from './modules/notifications/outbound-webhook.entity.js';
@@ -61,4 +62,5 @@ export const ENTITIES = [
   Review,
   ReviewComment,
   HumanRequest,
+  MergeJob,
 ];

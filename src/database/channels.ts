@@ -7,6 +7,8 @@ export const OUTBOUND_CHANNEL = 'entourage_outbound';
 
 /** Write-backs to GitHub that are due; the payload says nothing. */
 export const WRITE_BACKS_CHANNEL = 'entourage_write_backs';
+/** There is something to merge. Without ids: whoever merges looks at the whole queue, which is short. */
+export const MERGES_CHANNEL = 'entourage_merges';
 
 /** Questions to people that were asked, answered or given up: `{request_id, agent_id, team_id, status}`. */
 export const HUMAN_REQUESTS_CHANNEL = 'entourage_human_requests';

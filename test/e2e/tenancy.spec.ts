@@ -1,4 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { mkdtempSync, realpathSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import supertest, { type Response } from 'supertest';
 import { type DataSource } from 'typeorm';
 import { makeAgent, makeApiKey, makeTeam } from '../factories/accounts.js';
@@ -55,6 +58,7 @@ const ALIASES: Record<string, string> = {
 const SAMPLES: Record<string, unknown> = {
   slug: 'stranger',
   local_path: 'stranger',
+  path: 'README',
   events: ['issues'],
   depends_on_indices: [],
   config: {},
@@ -74,6 +78,7 @@ const idName = (field: string): string | undefined => {
 
 describe('tenancy', () => {
   let database: TestDatabase;
+  let repos: string;
   let db: DataSource;
   let service: { url: string; stop(): Promise<void> };
   let document: Document;
@@ -85,11 +90,16 @@ describe('tenancy', () => {
   beforeAll(async () => {
     database = await createTestDatabase();
     db = await connectTo(database.url);
-    service = await startBuiltService({ DATABASE_URL: database.url, ENTOURAGE_ROLES: 'api' });
+    repos = realpathSync(mkdtempSync(join(tmpdir(), 'tenancy-')));
+    service = await startBuiltService({
+      DATABASE_URL: database.url,
+      ENTOURAGE_ROLES: 'api',
+      ENTOURAGE_REPOS_DIR: repos,
+    });
     document = (await supertest(service.url).get('/docs-json').expect(200)).body as Document;
     operations = operationsOf(document);
-    victim = await makeTenant(db, MARK);
-    stranger = await makeTenant(db, 'other-tenant', 10);
+    victim = await makeTenant(db, MARK, 0, repos);
+    stranger = await makeTenant(db, 'other-tenant', 10, repos);
     const otherTeam = await makeTeam(db, String(victim.ids['org_id']), { name: 'Other', slug: 'other' });
     const colleague = await makeAgent(db, otherTeam, { name: 'colleague' });
     const colleaguesKey = (scopes: ('all' | 'agent')[]) =>
@@ -114,6 +124,7 @@ describe('tenancy', () => {
     await service?.stop();
     await db?.destroy();
     await database?.drop();
+    rmSync(repos, { recursive: true, force: true });
   });
 
   const idOf = (tenant: Tenant, name: string, of: string): string | number => {
@@ -156,6 +167,7 @@ describe('tenancy', () => {
       name === 'key' ? 'notes' : String(idOf(ids.path, name, nameOf(operation))),
     );
     const query = operation.queryParameters.flatMap((name) => {
+      if (name === 'path') return [[name, String(SAMPLES[name])] as [string, string]];
       const id = idName(name);
       return id === undefined
         ? []

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { zstdCompressSync } from 'node:zlib';
 import { type DataSource } from 'typeorm';
 import { newId, idTime } from '../../src/database/new-id.js';
@@ -10,6 +11,7 @@ import { OutboundWebhook } from '../../src/modules/notifications/outbound-webhoo
 import { OutboundWebhookState } from '../../src/modules/notifications/outbound-webhook-state.entity.js';
 import { GithubCredential } from '../../src/modules/github/credentials/github-credential.entity.js';
 import { GithubWriteBack } from '../../src/modules/github/write-back/github-write-back.entity.js';
+import { MergeJob } from '../../src/modules/merges/merge-job.entity.js';
 import { CodeRepository } from '../../src/modules/repositories/repository.entity.js';
 import { TeamConvention } from '../../src/modules/settings/team-convention.entity.js';
 import { StoredTeamSettings } from '../../src/modules/settings/team-settings.entity.js';
@@ -20,6 +22,7 @@ import { Message } from '../../src/modules/tasks/message.entity.js';
 import { TaskEvent } from '../../src/modules/tasks/task-event.entity.js';
 import { Webhook } from '../../src/modules/webhooks/webhook.entity.js';
 import { makeAgent, makeApiKey, makeMembership, makeOrganization, makeTeam, makeUser } from './accounts.js';
+import { commitTo, initRepository } from './repositories.js';
 import { makeTask } from './tasks.js';
 
 /** Every name, text and secret of a tenant holds this, so that it is known wherever it turns up. */
@@ -39,8 +42,11 @@ const HUMAN_REQUEST_ID = 990_000_008;
 
 export type Tenant = Awaited<ReturnType<typeof makeTenant>>;
 
-/** An organization with one of everything, and the ids of all by the names that parameters have. */
-export async function makeTenant(db: DataSource, mark: string, offset = 0) {
+/**
+ * An organization with one of everything, and the ids of all by the names that parameters have. Its repository is on the
+ * disk if there is a directory for it.
+ */
+export async function makeTenant(db: DataSource, mark: string, offset = 0, repos_dir?: string) {
   const ofTeamMark = `${mark} of-team`;
   const org = await makeOrganization(db, { name: `${mark} org`, slug: `org-${mark}` });
   const owner = await makeUser(db, { name: `${mark} owner`, email: `owner@${mark}.example.com` });
@@ -67,7 +73,7 @@ export async function makeTenant(db: DataSource, mark: string, offset = 0) {
     id: newId(),
     ...ofTeam,
     name: `${ofTeamMark} repository`,
-    local_path: `/srv/${mark}`,
+    local_path: join(repos_dir ?? '/srv', mark),
   });
   const webhook = await db.getRepository(Webhook).save({
     id: newId(),
@@ -86,6 +92,23 @@ export async function makeTenant(db: DataSource, mark: string, offset = 0) {
     assignee_id: agent.id,
     correlation_id,
     tags: [ofTeamMark],
+  });
+  if (repos_dir !== undefined) {
+    initRepository(repository.local_path);
+    commitTo(repository.local_path, task.branch, { README: ofTeamMark }, ofTeamMark);
+  }
+  await db.getRepository(MergeJob).insert({
+    ...ofTeam,
+    task_id: task.id,
+    repo_id: repository.id,
+    repo_path: repository.local_path,
+    strategy: 'rebase',
+    status: 'failed',
+    head_commit: mark,
+    error: ofTeamMark,
+    requested_by: { type: 'user', id: owner.id },
+    correlation_id,
+    completed_at: new Date(),
   });
   await makeTask(db, team, {
     id: SUBTASK_ID + offset,

@@ -36,6 +36,6 @@ import { RunSupervisor } from './supervise-run.js';
     DispatchStatus,
     Runs,
   ],
-  exports: [Runs, DispatchStatus],
+  exports: [Runs, DispatchStatus, Commands],
 })
 export class DispatchModule {}
