@@ -9,6 +9,7 @@ import { LoggingModule } from './logging/logging.module.js';
 import { MetricsModule } from './metrics/metrics.module.js';
 import { AgentsModule } from './modules/agents/agents.module.js';
 import { AuthModule } from './modules/auth/auth.module.js';
+import { BudgetsModule } from './modules/budgets/budgets.module.js';
 import { DispatchModule } from './modules/dispatch/dispatch.module.js';
 import { NotificationsModule } from './modules/notifications/notifications.module.js';
 import { GithubModule } from './modules/github/github.module.js';
@@ -42,6 +43,7 @@ export class AppModule {
         RepositoriesModule,
         SettingsModule,
         TasksModule,
+        BudgetsModule,
         DispatchModule,
         WebhooksModule,
         NotificationsModule,

@@ -4,6 +4,8 @@ import { RefreshToken } from './modules/auth/refresh-token.entity.js';
 import { User } from './modules/auth/user.entity.js';
 import { Delivery } from './modules/deliveries/delivery.entity.js';
 import { DeliveryKey } from './modules/deliveries/delivery-key.entity.js';
+import { AgentSession } from './modules/budgets/agent-session.entity.js';
+import { DailyCost } from './modules/budgets/daily-cost.entity.js';
 import { AgentRun } from './modules/dispatch/agent-run.entity.js';
 import { GithubCredential } from './modules/github/credentials/github-credential.entity.js';
 import { GithubWriteBack } from './modules/github/write-back/github-write-back.entity.js';
@@ -47,6 +49,8 @@ export const ENTITIES = [
   TaskSource,
   Message,
   AgentRun,
+  AgentSession,
+  DailyCost,
   OutboundWebhook,
   OutboundWebhookState,
   OutboundDelivery,

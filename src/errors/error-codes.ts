@@ -27,6 +27,7 @@ export const ERROR_CODES = {
   message_not_found: 404,
   run_not_found: 404,
   convention_not_found: 404,
+  session_not_found: 404,
   outbound_webhook_not_found: 404,
   outbound_delivery_not_found: 404,
   github_credentials_not_found: 404,
@@ -64,6 +65,7 @@ export const ERROR_CODES = {
   unexpected_shape: 422,
   event_body_mismatch: 422,
   rate_limited: 429,
+  budget_exceeded: 429,
   internal_error: 500,
   service_unavailable: 503,
 } as const satisfies Record<string, number>;

@@ -86,7 +86,10 @@ export class Task {
   @Column('text', { nullable: true })
   auto_assign_role: string | null;
 
-  /** Why the task must not be dispatched: `awaiting_release`, `draft`, `attempts_exhausted`, `run_cancelled`; null when it may. */
+  /**
+   * Why the task must not be dispatched: `awaiting_release`, `draft`, `attempts_exhausted`, `run_cancelled`,
+   * `budget_exceeded`; null when it may.
+   */
   @Column('text', { nullable: true })
   hold_reason: string | null;
 
