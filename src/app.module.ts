@@ -9,6 +9,7 @@ import { LoggingModule } from './logging/logging.module.js';
 import { MetricsModule } from './metrics/metrics.module.js';
 import { AgentsModule } from './modules/agents/agents.module.js';
 import { AuthModule } from './modules/auth/auth.module.js';
+import { BudgetsModule } from './modules/budgets/budgets.module.js';
 import { DispatchModule } from './modules/dispatch/dispatch.module.js';
 import { McpModule } from './modules/mcp/mcp.module.js';
 import { NotificationsModule } from './modules/notifications/notifications.module.js';
@@ -47,6 +48,7 @@ export class AppModule {
         RepositoriesModule,
         SettingsModule,
         TasksModule,
+        BudgetsModule,
         DispatchModule,
         WorktreesModule,
         ReviewsModule,

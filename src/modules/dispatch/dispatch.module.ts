@@ -4,6 +4,7 @@ import { Commands, loadCommands } from '../../config/commands.js';
 import { ResolvedSettings } from '../../config/settings.js';
 import { ServiceAddress } from '../../http/service-address.js';
 import { AgentsModule } from '../agents/agents.module.js';
+import { BudgetsModule } from '../budgets/budgets.module.js';
 import { TasksModule } from '../tasks/tasks.module.js';
 import { TeamsModule } from '../teams/teams.module.js';
 import { AgentRun } from './agent-run.entity.js';
@@ -20,7 +21,7 @@ import { StartAgent } from './start-agent.js';
 import { RunSupervisor } from './supervise-run.js';
 
 @Module({
-  imports: [TypeOrmModule.forFeature([AgentRun]), AgentsModule, TasksModule, TeamsModule],
+  imports: [TypeOrmModule.forFeature([AgentRun]), AgentsModule, BudgetsModule, TasksModule, TeamsModule],
   controllers: [AgentRunsController],
   providers: [
     { provide: Commands, inject: [ResolvedSettings], useFactory: loadCommands },
