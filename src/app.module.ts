@@ -11,14 +11,19 @@ import { AgentsModule } from './modules/agents/agents.module.js';
 import { AuthModule } from './modules/auth/auth.module.js';
 import { BudgetsModule } from './modules/budgets/budgets.module.js';
 import { DispatchModule } from './modules/dispatch/dispatch.module.js';
+import { McpModule } from './modules/mcp/mcp.module.js';
 import { NotificationsModule } from './modules/notifications/notifications.module.js';
+import { HumanRequestsModule } from './modules/human-requests/human-requests.module.js';
 import { GithubModule } from './modules/github/github.module.js';
 import { OrganizationsModule } from './modules/organizations/organizations.module.js';
 import { RepositoriesModule } from './modules/repositories/repositories.module.js';
 import { SettingsModule } from './modules/settings/settings.module.js';
+import { ReviewsModule } from './modules/reviews/reviews.module.js';
 import { TeamsModule } from './modules/teams/teams.module.js';
 import { TasksModule } from './modules/tasks/tasks.module.js';
 import { WebhooksModule } from './modules/webhooks/webhooks.module.js';
+import { MergesModule } from './modules/merges/merges.module.js';
+import { WorktreesModule } from './modules/worktrees/worktrees.module.js';
 import { HealthModule } from './modules/health/health.module.js';
 import { SecretsModule } from './secrets/secrets.module.js';
 
@@ -45,9 +50,14 @@ export class AppModule {
         TasksModule,
         BudgetsModule,
         DispatchModule,
+        WorktreesModule,
+        ReviewsModule,
+        MergesModule,
+        HumanRequestsModule,
         WebhooksModule,
         NotificationsModule,
         GithubModule,
+        McpModule,
         HealthModule,
       ],
     };

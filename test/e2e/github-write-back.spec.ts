@@ -81,6 +81,26 @@ describe('write-back to GitHub', () => {
     expect(textOf(repository, number)).toEqual([`Resolved in task #${task_id}`]);
   });
 
+  it('names the sub-tasks that were done, once the last of them closes their parent', async () => {
+    const { key, hook } = await makeWriteBackWorkspace(service, github);
+    const { task_id, number, repository } = await openIssue(service, hook);
+    await moveTask(service, key, task_id, 'in_progress');
+    const { body } = await service.http
+      .post(`/api/v1/tasks/${task_id}/decompose`)
+      .set('X-API-Key', key)
+      .send({ subtasks: ['Wire', 'Lamp', 'Paint'].map((title) => ({ title })) })
+      .expect(201);
+    const [wire, lamp, paint] = body.map((task: { id: number }) => task.id);
+    await moveTask(service, key, paint, 'cancelled');
+    await moveTask(service, key, wire, ...WHOLE_WAY);
+    await moveTask(service, key, lamp, ...WHOLE_WAY);
+    await until(
+      () => textOf(repository, number)[0] === `Resolved in tasks #${task_id}-#${lamp}`,
+      'the last word',
+    );
+    expect([wire, lamp, paint]).toEqual([task_id + 1, task_id + 2, task_id + 3]);
+  });
+
   it('comments on a pull request too, and does not close it', async () => {
     const { key, hook } = await makeWriteBackWorkspace(service, github, { write_back: { close: true } });
     const payload = pullRequestOpened();

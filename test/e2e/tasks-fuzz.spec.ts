@@ -29,6 +29,7 @@ describe('whatever is sent to the routes of tasks', () => {
       ['post', `tasks/${task.id}/assign`],
       ['post', `tasks/${task.id}/release`],
       ['put', `tasks/${task.id}/dependencies`],
+      ['post', `tasks/${task.id}/decompose`],
       ['post', `tasks/${task.id}/context`],
       ['post', `teams/${team.id}/messages`],
     ] as const;
@@ -68,6 +69,25 @@ describe('whatever is sent to the routes of tasks', () => {
       '{"depends_on":"5"}',
       '{"depends_on":[9007199254740993]}',
       '{"depends_on":[]}',
+      '{"depends_on":[],"on_cancel":{"$gt":""}}',
+      `{"title":"x","parent_id":${task.id}}`,
+      '{"title":"x","parent_id":null}',
+      '{"title":"x","parent_id":1e400}',
+      '{"parent_id":{"a":1}}',
+      '{"parent_id":[1]}',
+      '{"subtasks":null}',
+      '{"subtasks":{"a":1}}',
+      '{"subtasks":[null]}',
+      '{"subtasks":[[]]}',
+      '{"subtasks":[{"title":"x","depends_on_indices":[1e400]}]}',
+      '{"subtasks":[{"title":"x","depends_on_indices":[null]}]}',
+      '{"subtasks":[{"title":"x","depends_on_indices":{"a":1}}]}',
+      '{"subtasks":[{"title":"x","agent":"\\u0000"}]}',
+      '{"subtasks":[{"title":"x","agent":null,"role":null,"assignee_id":null,"repo_ids":null,"on_cancel":null}]}',
+      '{"subtasks":[{"title":"x","depends_on":[9007199254740991]}]}',
+      '{"subtasks":[{"title":"x"}],"idempotency_key":"\\ud800"}',
+      '{"subtasks":[{"title":"x"}],"idempotency_key":{"a":1}}',
+      '{"subtasks":[{"title":"x"}],"idempotency_key":null}',
       '{"recipient_id":null,"recipient_type":"agent","content":"x"}',
       `{"recipient_id":"${agent.id}","recipient_type":"agent","content":"x","task_id":1e30}`,
       `{"recipient_id":"${agent.id}","recipient_type":"agent","content":"x","sender_id":null,"sender_type":null,"task_id":null}`,
@@ -102,7 +122,13 @@ describe('whatever is sent to the routes of tasks', () => {
       'limit=1&limit=2',
     ];
     const broken: string[] = [];
-    for (const path of [`teams/${team.id}/tasks`, `tasks/${task.id}/events`, `agents/${agent.id}/inbox`])
+    for (const path of [
+      `teams/${team.id}/tasks`,
+      `tasks/${task.id}/events`,
+      `tasks/${task.id}/subtasks`,
+      `tasks/${task.id}/timeline`,
+      `agents/${agent.id}/inbox`,
+    ])
       for (const query of queries) {
         const { status } = await service.http.get(`/api/v1/${path}?${query}`).set('X-API-Key', key);
         if (status >= 500) broken.push(`${path}?${query}: ${status}`);

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { zstdCompressSync } from 'node:zlib';
 import { type DataSource } from 'typeorm';
 import { newId, idTime } from '../../src/database/new-id.js';
@@ -11,13 +12,18 @@ import { OutboundWebhook } from '../../src/modules/notifications/outbound-webhoo
 import { OutboundWebhookState } from '../../src/modules/notifications/outbound-webhook-state.entity.js';
 import { GithubCredential } from '../../src/modules/github/credentials/github-credential.entity.js';
 import { GithubWriteBack } from '../../src/modules/github/write-back/github-write-back.entity.js';
+import { MergeJob } from '../../src/modules/merges/merge-job.entity.js';
 import { CodeRepository } from '../../src/modules/repositories/repository.entity.js';
 import { TeamConvention } from '../../src/modules/settings/team-convention.entity.js';
 import { StoredTeamSettings } from '../../src/modules/settings/team-settings.entity.js';
+import { HumanRequest } from '../../src/modules/human-requests/human-request.entity.js';
+import { Review } from '../../src/modules/reviews/review.entity.js';
+import { ReviewComment } from '../../src/modules/reviews/review-comment.entity.js';
 import { Message } from '../../src/modules/tasks/message.entity.js';
 import { TaskEvent } from '../../src/modules/tasks/task-event.entity.js';
 import { Webhook } from '../../src/modules/webhooks/webhook.entity.js';
 import { makeAgent, makeApiKey, makeMembership, makeOrganization, makeTeam, makeUser } from './accounts.js';
+import { commitTo, initRepository } from './repositories.js';
 import { makeTask } from './tasks.js';
 
 /** Every name, text and secret of a tenant holds this, so that it is known wherever it turns up. */
@@ -29,14 +35,20 @@ export const MARK_OF_TEAM = `${MARK} of-team`;
 /** Numbers of their own, which no other row of a test has. */
 const TASK_ID = 990_000_001;
 const MESSAGE_ID = 990_000_002;
-const SESSION_ID = 990_000_005;
+const SESSION_ID = 990_000_009;
 const APP_ID = 990_000_003;
 const INSTALLATION_ID = 990_000_004;
+const SUBTASK_ID = 990_000_005;
+const REVIEW_ID = 990_000_007;
+const HUMAN_REQUEST_ID = 990_000_008;
 
 export type Tenant = Awaited<ReturnType<typeof makeTenant>>;
 
-/** An organization with one of everything, and the ids of all by the names that parameters have. */
-export async function makeTenant(db: DataSource, mark: string, offset = 0) {
+/**
+ * An organization with one of everything, and the ids of all by the names that parameters have. Its repository is on the
+ * disk if there is a directory for it.
+ */
+export async function makeTenant(db: DataSource, mark: string, offset = 0, repos_dir?: string) {
   const ofTeamMark = `${mark} of-team`;
   const org = await makeOrganization(db, { name: `${mark} org`, slug: `org-${mark}` });
   const owner = await makeUser(db, { name: `${mark} owner`, email: `owner@${mark}.example.com` });
@@ -63,7 +75,7 @@ export async function makeTenant(db: DataSource, mark: string, offset = 0) {
     id: newId(),
     ...ofTeam,
     name: `${ofTeamMark} repository`,
-    local_path: `/srv/${mark}`,
+    local_path: join(repos_dir ?? '/srv', mark),
   });
   const webhook = await db.getRepository(Webhook).save({
     id: newId(),
@@ -82,6 +94,29 @@ export async function makeTenant(db: DataSource, mark: string, offset = 0) {
     assignee_id: agent.id,
     correlation_id,
     tags: [ofTeamMark],
+  });
+  if (repos_dir !== undefined) {
+    initRepository(repository.local_path);
+    commitTo(repository.local_path, task.branch, { README: ofTeamMark }, ofTeamMark);
+  }
+  await db.getRepository(MergeJob).insert({
+    ...ofTeam,
+    task_id: task.id,
+    repo_id: repository.id,
+    repo_path: repository.local_path,
+    strategy: 'rebase',
+    status: 'failed',
+    head_commit: mark,
+    error: ofTeamMark,
+    requested_by: { type: 'user', id: owner.id },
+    correlation_id,
+    completed_at: new Date(),
+  });
+  await makeTask(db, team, {
+    id: SUBTASK_ID + offset,
+    parent_id: task.id,
+    title: `${ofTeamMark} sub-task`,
+    correlation_id,
   });
   const message_id = MESSAGE_ID + offset;
   await db.getRepository(Message).save({
@@ -115,6 +150,34 @@ export async function makeTenant(db: DataSource, mark: string, offset = 0) {
     heartbeat_at: new Date(),
     prompt: ofTeamMark,
     correlation_id,
+  });
+  const review_id = REVIEW_ID + offset;
+  const owner_actor = { type: 'user' as const, id: owner.id };
+  await db.getRepository(Review).save({
+    id: review_id,
+    ...ofTeam,
+    task_id: task.id,
+    attempt: 1,
+    reviewer_type: 'user',
+    requested_by: owner_actor,
+  });
+  await db.getRepository(ReviewComment).save({
+    ...ofTeam,
+    review_id,
+    author_id: owner.id,
+    author_type: 'user',
+    actor: owner_actor,
+    content: ofTeamMark,
+  });
+  const human_request_id = HUMAN_REQUEST_ID + offset;
+  await db.getRepository(HumanRequest).save({
+    id: human_request_id,
+    ...ofTeam,
+    agent_id: agent.id,
+    task_id: task.id,
+    kind: 'question',
+    question: ofTeamMark,
+    asked_by: { type: 'agent', id: agent.id },
   });
   const session = await db.getRepository(AgentSession).save({
     id: SESSION_ID + offset,
@@ -214,6 +277,8 @@ export async function makeTenant(db: DataSource, mark: string, offset = 0) {
       outbound_delivery_id: outboundDelivery.id,
       app_id,
       installation_id,
+      review_id,
+      human_request_id,
     } as Record<string, string | number>,
     email: member.email,
   };

@@ -9,6 +9,7 @@ import {
   markTeamsChanged,
 } from '../../src/database/notify-on-commit.js';
 import { TaskNotifySubscriber } from '../../src/modules/tasks/task-notify.subscriber.js';
+import { TaskTransitions } from '../../src/modules/tasks/task-transitions.js';
 import { Task } from '../../src/modules/tasks/task.entity.js';
 import { type Team } from '../../src/modules/teams/team.entity.js';
 import { makeTeam, makeWorkspace } from '../factories/accounts.js';
@@ -74,6 +75,16 @@ describe('notifications of changed tasks', () => {
       teams(team.id, other.id),
       `${RUNS_CHANNEL} ${JSON.stringify({ runs: [run] })}`,
     ]);
+  });
+
+  it('sends one for all that moves together', async () => {
+    const parent = await makeTask(db, team);
+    const last = await makeTask(db, team, { parent_id: parent.id, status: 'merging' });
+    await notified();
+    const actor = { type: 'user', id: 'u' } as const;
+    await new TaskTransitions().transition(db.manager, { task_id: last.id, to: 'done', actor });
+    expect(await db.getRepository(Task).findOneByOrFail({ id: parent.id })).toMatchObject({ status: 'done' });
+    expect(await notified()).toEqual([teams(team.id)]);
   });
 
   it('sends nothing for a transaction rolled back, nor afterwards on the same connection', async () => {

@@ -1,6 +1,7 @@
 import { type EntityManager } from 'typeorm';
 import { newId } from '../../database/new-id.js';
 import { type AgentRuntime } from '../agents/agent.entity.js';
+import { MAY_START } from '../tasks/tasks.facade.js';
 import { AGENT_OVER_BUDGET, taskOverBudget } from '../budgets/budgets.facade.js';
 
 /** What a claim changed, all of it in one statement. */
@@ -44,10 +45,7 @@ const ALLOWED = `(t.auto_assign OR t.assignee_id IN (SELECT i.id FROM agents i W
 const ONE_TASK = `t.id = $8`;
 
 /** A task that nothing but the lack of an agent, or its backoff, keeps from being worked on. */
-export const READY = `t.status = 'todo' AND t.hold_reason IS NULL
-      AND NOT EXISTS (
-        SELECT FROM task_dependencies d LEFT JOIN tasks b ON b.id = d.depends_on_id
-        WHERE d.task_id = t.id AND b.status IS DISTINCT FROM 'done')
+export const READY = `${MAY_START}
       AND NOT EXISTS (SELECT FROM agent_runs r WHERE r.task_id = t.id AND r.finished_at IS NULL)`;
 
 /**
@@ -58,7 +56,7 @@ export const READY = `t.status = 'todo' AND t.hold_reason IS NULL
  * a task does not hide it. The waiting tasks come in the order of their index, so that LIMIT 1 reads a few; the
  * EXISTS on its own is checked first, so that without an idle agent that may spend something no task is read. A task that changed between the
  * statement's snapshot and its lock is left to the next look, which that change asked for: PostgreSQL would judge the
- * new row by the old dependencies.
+ * new row by the old dependencies and sub-tasks.
  */
 const claim = (agent: string, rule: string): string => `
 WITH pick AS MATERIALIZED (

@@ -1,9 +1,11 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
+import { BLOCKED_BY, HAS_OPEN_SUBTASKS, IS_BLOCKED } from '../tasks/tasks.facade.js';
 import { AGENT_OVER_BUDGET, taskOverBudget } from '../budgets/budgets.facade.js';
 import {
   type DispatchStatusDto,
   type IdleAgentDto,
+  type PendingHumanRequestDto,
   type PendingMessagesDto,
   type RunningTaskDto,
   type WaitingTaskDto,
@@ -24,8 +26,8 @@ const IDLE = `SELECT id, name, role, model FROM agents WHERE team_id = $1 AND st
 export const WAITING_REASON = `
   CASE
     WHEN t.hold_reason IS NOT NULL THEN 'held'
-    WHEN EXISTS (SELECT FROM task_dependencies d LEFT JOIN tasks b ON b.id = d.depends_on_id
-      WHERE d.task_id = t.id AND b.status IS DISTINCT FROM 'done') THEN 'blocked'
+    WHEN ${IS_BLOCKED} THEN 'blocked'
+    WHEN ${HAS_OPEN_SUBTASKS} THEN 'subtasks'
     WHEN EXISTS (SELECT FROM agent_runs r WHERE r.task_id = t.id AND r.finished_at IS NULL) THEN 'stopping'
     WHEN t.dispatch_after > now() THEN 'backoff'
     WHEN t.assignee_id IS NULL AND NOT t.auto_assign THEN 'not_assigned'
@@ -47,7 +49,8 @@ const ABLE = `
 
 const waiting = (where: string, position: string): string => `
   SELECT t.id AS task_id, t.title, t.priority, ${position} AS position, ${WAITING_REASON} AS reason,
-    CASE WHEN t.dispatch_after > now() THEN t.dispatch_after END AS until, t.hold_reason, t.last_error
+    CASE WHEN t.dispatch_after > now() THEN t.dispatch_after END AS until, t.hold_reason, t.last_error,
+    ${BLOCKED_BY} AS blocked_by
   FROM (SELECT * FROM tasks WHERE team_id = $1 AND status = 'todo' AND ${where} ORDER BY priority, id LIMIT ${SHOWN}) t
   ${ABLE}
   ORDER BY t.priority, t.id`;
@@ -58,13 +61,18 @@ const RUNNING = `
   FROM agents a JOIN agent_runs r ON r.agent_id = a.id AND r.finished_at IS NULL JOIN tasks t ON t.id = r.task_id
   WHERE a.team_id = $1 ORDER BY r.started_at, r.id`;
 
+const ASKED = `
+  SELECT h.id, h.agent_id, a.name AS agent_name, h.task_id, h.kind, h.question, h.timeout_at, h.created_at
+  FROM human_requests h JOIN agents a ON a.id = h.agent_id
+  WHERE h.team_id = $1 AND h.status = 'pending' ORDER BY h.id LIMIT ${SHOWN}`;
+
 /** What waits in a team, and why; what runs. */
 @Injectable()
 export class DispatchStatus {
   constructor(private readonly db: DataSource) {}
 
   async of(team_id: string): Promise<DispatchStatusDto> {
-    const [pending, idle, ready, held, running] = await Promise.all([
+    const [pending, idle, ready, held, running, human_requests] = await Promise.all([
       this.db.query<PendingMessagesDto[]>(PENDING, [team_id]),
       this.db.query<IdleAgentDto[]>(IDLE, [team_id]),
       this.db.query<WaitingTaskDto[]>(
@@ -73,6 +81,7 @@ export class DispatchStatus {
       ),
       this.db.query<WaitingTaskDto[]>(waiting('hold_reason IS NOT NULL', 'NULL::int'), [team_id]),
       this.db.query<RunningTaskDto[]>(RUNNING, [team_id]),
+      this.db.query<PendingHumanRequestDto[]>(ASKED, [team_id]),
     ]);
     return {
       team_id,
@@ -82,6 +91,7 @@ export class DispatchStatus {
       total_idle: idle.length,
       waiting: [...ready, ...held],
       running,
+      human_requests,
     };
   }
 

@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { Commands, loadCommands } from '../../config/commands.js';
 import { ResolvedSettings } from '../../config/settings.js';
+import { ServiceAddress } from '../../http/service-address.js';
 import { AgentsModule } from '../agents/agents.module.js';
 import { BudgetsModule } from '../budgets/budgets.module.js';
 import { TasksModule } from '../tasks/tasks.module.js';
@@ -11,6 +12,7 @@ import { AgentRunsController } from './agent-runs.controller.js';
 import { DispatchStatus } from './dispatch-status.js';
 import { Dispatcher } from './dispatcher.js';
 import { PullWork } from './pull-work.js';
+import { RunKeys } from './run-keys.js';
 import { RunLifecycle } from './run-lifecycle.js';
 import { Runs } from './runs.facade.js';
 import { CommandRuntime } from './runtimes/command-runtime.js';
@@ -24,6 +26,8 @@ import { RunSupervisor } from './supervise-run.js';
   providers: [
     { provide: Commands, inject: [ResolvedSettings], useFactory: loadCommands },
     RunLifecycle,
+    RunKeys,
+    ServiceAddress,
     CommandRuntime,
     HttpRuntime,
     RunSupervisor,
@@ -33,6 +37,6 @@ import { RunSupervisor } from './supervise-run.js';
     DispatchStatus,
     Runs,
   ],
-  exports: [Runs, DispatchStatus],
+  exports: [Runs, DispatchStatus, Commands],
 })
 export class DispatchModule {}

@@ -1,11 +1,19 @@
 import { type EntityManager } from 'typeorm';
 import { markTeamsChanged } from '../../database/notify-on-commit.js';
 import { DomainError } from '../../errors/domain-error.js';
+import { endRunKeys } from '../auth/api-keys/run-keys.facade.js';
 import { type Actor, systemActor } from '../auth/identity.js';
 import { endSessionsOfRun, recordRunUsage, type RunUsage } from '../budgets/budgets.facade.js';
 import { Message } from '../tasks/message.entity.js';
 import { type Task } from '../tasks/task.entity.js';
-import { isDeletedAtSource, lockTask, recordEvent, type TaskTransitions } from '../tasks/tasks.facade.js';
+import {
+  hasOpenSubtasks,
+  isDeletedAtSource,
+  lockTask,
+  lockToMove,
+  recordEvent,
+  type TaskTransitions,
+} from '../tasks/tasks.facade.js';
 import { type AgentRun } from './agent-run.entity.js';
 import { redactRuns } from './redact-runs.js';
 import { retryDelay, type RetrySettings } from './retry-policy.js';
@@ -51,8 +59,10 @@ export async function finishRun(
     ref.id,
   ]);
   if (found === undefined) throw new DomainError('run_not_found', 'Run not found');
+  await lockToMove(manager, [found.task_id], false);
   const task = await lockTask(manager, found.task_id);
   const run = await close(manager, ref, result);
+  await endRunKeys(manager, run.id);
   if (result.usage) await recordRunUsage(manager, run, result.usage);
   await manager.query(`UPDATE agents SET status = 'idle' WHERE id = $1 AND status = 'working'`, [
     run.agent_id,
@@ -81,7 +91,9 @@ export async function finishRun(
       .set({ processed_at: () => 'now()' })
       .where('id = ANY(:ids) AND processed_at IS NULL', { ids: run.message_ids })
       .execute();
-  if (task.status === 'in_progress') await moveTask(manager, task, run, result, actor, transitions, settings);
+  const work = { began: run.started_at, run_id: run.id };
+  if (!(await transitions.closeAfterWork(manager, task.id, work)) && task.status === 'in_progress')
+    await moveTask(manager, task, run, result, actor, transitions, settings);
   // The program was still at work when its issue was deleted.
   if (await isDeletedAtSource(manager, task.id)) await redactRuns(manager, [task.id]);
   if (manager.queryRunner !== undefined) markTeamsChanged(manager.queryRunner, [run.team_id]);
@@ -136,6 +148,11 @@ async function moveTask(
   const move = { task_id: task.id, run_id: run.id, actor };
   if (result.status === 'succeeded') {
     const patch = { failed_runs: 0, last_error: null, dispatch_after: null };
+    // Divided, it is not done yet: it waits for its sub-tasks, and its agent is free meanwhile.
+    if (await hasOpenSubtasks(manager, task.id)) {
+      await manager.save(Object.assign(task, patch));
+      return;
+    }
     await transitions.transition(manager, { ...move, to: 'in_review', reason: 'run_succeeded', patch });
     return;
   }

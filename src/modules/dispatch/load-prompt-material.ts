@@ -50,12 +50,14 @@ export async function loadPromptMaterial(
      WHERE task_id = $1 AND id <> $2 ORDER BY attempt DESC LIMIT 20`,
     [task.id, run_id],
   );
+  // What was said of the task to an agent that had it before, and did not finish with it, is for its next agent too.
   const messages = await manager.query<PromptMaterial['messages']>(
     `SELECT id, content, coalesce(actor->>'type', sender_type) || ' ' || coalesce(actor->>'name', actor->>'id', '')
        AS sender
      FROM messages
-     WHERE recipient_id = $1 AND recipient_type = 'agent' AND processed_at IS NULL
-       AND (task_id IS NULL OR task_id = $2)
+     WHERE recipient_type = 'agent' AND processed_at IS NULL
+       AND recipient_id IN (SELECT agent_id FROM agent_runs WHERE task_id = $2)
+       AND (task_id = $2 OR task_id IS NULL AND recipient_id = $1)
      ORDER BY id LIMIT 50`,
     [agent.id, task.id],
   );

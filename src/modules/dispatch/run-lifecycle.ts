@@ -39,6 +39,7 @@ export class RunLifecycle {
     intake: TaskIntake,
   ) {
     transitions.onTransition(cancelWhenTakenAway);
+    transitions.closeNoneThatIs(inActiveRun);
     intake.onRedaction(redactRuns);
     sessions.onExceeded((run_id) => this.stopForBudget(run_id));
   }
@@ -250,4 +251,12 @@ async function cancelWhenTakenAway(
     [task.id, `task_${to}`, actor.type === 'agent' ? actor.id : ''],
   );
   for (const { id } of rows) mark(manager, task.team_id, id);
+}
+
+async function inActiveRun(manager: EntityManager, task_id: number): Promise<boolean> {
+  const rows = await manager.query<unknown[]>(
+    'SELECT 1 FROM agent_runs WHERE task_id = $1 AND finished_at IS NULL',
+    [task_id],
+  );
+  return rows.length > 0;
 }

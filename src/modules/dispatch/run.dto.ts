@@ -4,6 +4,7 @@ import { Text } from '../../http/fields.js';
 import { AGENT_RUNTIMES, type AgentRuntime } from '../agents/agent.entity.js';
 import { RunUsageDto } from '../budgets/sessions.dto.js';
 import { TASK_PRIORITIES, TASK_STATUSES, type TaskPriority, type TaskStatus } from '../tasks/task.entity.js';
+import { DependencyDto } from '../tasks/tasks.dto.js';
 import { RUN_STATUSES, type RunStatus } from './agent-run.entity.js';
 
 /** One attempt of one agent at one task. */
@@ -181,6 +182,7 @@ export const WAITING_REASONS = [
   'not_assigned',
   'backoff',
   'blocked',
+  'subtasks',
   'stopping',
   'held',
 ] as const;
@@ -200,6 +202,8 @@ export class WaitingTaskDto {
   until: Date | null;
   hold_reason: string | null;
   last_error: string | null;
+  /** Dependencies that it still waits for; one that is cancelled needs a person, unless `on_cancel` says otherwise. */
+  blocked_by: DependencyDto[];
 }
 
 export class RunningTaskDto {
@@ -216,6 +220,18 @@ export class RunningTaskDto {
   started_at: Date;
 }
 
+/** A question that waits for a person. */
+export class PendingHumanRequestDto {
+  id: number;
+  agent_id: string;
+  agent_name: string;
+  task_id: number | null;
+  kind: string;
+  question: string;
+  timeout_at: Date | null;
+  created_at: Date;
+}
+
 export class DispatchStatusDto {
   team_id: string;
   pending_messages: PendingMessagesDto[];
@@ -225,4 +241,6 @@ export class DispatchStatusDto {
   /** The first 100 waiting tasks, most urgent first, then up to 100 held ones. */
   waiting: WaitingTaskDto[];
   running: RunningTaskDto[];
+  /** The first 100 questions that wait for a person, oldest first. */
+  human_requests: PendingHumanRequestDto[];
 }

@@ -28,7 +28,7 @@ export class StartAgent {
   /**
    * With `task_id` that task, else the most urgent one for the agent, else a task made of the prompt.
    * @throws DomainError `agent_not_found`, `task_not_found`, `agent_not_idle`, `budget_exceeded`; `blocked_by_dependencies`,
-   * `invalid_transition` or `conflict` when the task cannot be started.
+   * `subtasks_open`, `invalid_transition` or `conflict` when the task cannot be started.
    */
   async start(identity: Identity, agent_id: string, dto: StartAgentDto): Promise<StartedAgentDto> {
     const agent = await this.agents.getReachable(identity, agent_id);
@@ -71,6 +71,8 @@ export class StartAgent {
       );
     if (reason === 'blocked')
       throw new DomainError('blocked_by_dependencies', `Task ${task_id} waits for tasks that are not done`);
+    if (reason === 'subtasks')
+      throw new DomainError('subtasks_open', `Task ${task_id} waits for its sub-tasks`);
     const why = reason === 'held' ? `held (${task.hold_reason ?? 'unknown'})` : reason;
     throw new DomainError('conflict', `Task ${task_id} cannot be started now: ${why}`);
   }

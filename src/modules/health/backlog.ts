@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { ResolvedSettings } from '../../config/settings.js';
+import { MAY_START } from '../tasks/tasks.facade.js';
 import { AGENT_OVER_BUDGET, taskOverBudget } from '../budgets/budgets.facade.js';
 
 /** What waits and what runs, over all tenants: numbers only. */
@@ -22,11 +23,8 @@ WITH waiting AS MATERIALIZED (
   SELECT t.id, t.team_id, t.assignee_id, t.auto_assign, t.auto_assign_role,
     GREATEST(t.created_at, t.dispatch_after) AS since
   FROM tasks t
-  WHERE t.status = 'todo' AND t.hold_reason IS NULL AND (t.assignee_id IS NOT NULL OR t.auto_assign)
+  WHERE ${MAY_START} AND (t.assignee_id IS NOT NULL OR t.auto_assign)
     AND (t.dispatch_after IS NULL OR t.dispatch_after <= now())
-    AND NOT EXISTS (
-      SELECT FROM task_dependencies d LEFT JOIN tasks b ON b.id = d.depends_on_id
-      WHERE d.task_id = t.id AND b.status IS DISTINCT FROM 'done')
 )
 SELECT
   (SELECT count(*) FROM waiting)::int AS waiting_tasks,

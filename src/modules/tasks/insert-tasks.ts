@@ -23,6 +23,8 @@ export type NewTask = Pick<
   | 'tags'
   | 'correlation_id'
 > & {
+  parent_id?: number | null;
+  on_cancel?: Task['on_cancel'];
   /** Key of the source that becomes this task's. */
   source_key?: string;
   /** Its first events, in order. */
@@ -38,15 +40,15 @@ const INSERT: PreparedStatement = {
     FROM ROWS FROM (json_to_recordset($1) AS (org_id uuid, team_id uuid, title text, description text,
       status text, priority task_priority, dri_id uuid, assignee_id uuid, auto_assign boolean,
       auto_assign_role text, hold_reason text, repo_ids uuid[], tags text[], slug text, correlation_id uuid,
-      source_key text, events jsonb)) WITH ORDINALITY t
+      source_key text, parent_id bigint, on_cancel text, events jsonb)) WITH ORDINALITY t
   ), task AS (
     INSERT INTO tasks (id, org_id, team_id, title, description, status, priority, dri_id, assignee_id,
-      auto_assign, auto_assign_role, hold_reason, repo_ids, tags, branch, correlation_id)
+      auto_assign, auto_assign_role, hold_reason, repo_ids, tags, branch, correlation_id, parent_id, on_cancel)
     SELECT id, org_id, team_id, title, description, status, priority, dri_id, assignee_id, auto_assign,
       auto_assign_role, hold_reason, repo_ids, tags,
       concat((SELECT "values"->>'branch_prefix' FROM team_settings s WHERE s.team_id = new.team_id),
         'task-', id, '-', slug),
-      correlation_id
+      correlation_id, parent_id, coalesce(on_cancel, 'block')
     FROM new
   ), source AS (
     UPDATE task_sources s SET task_id = new.id

@@ -30,11 +30,11 @@ export class TaskEvents {
       order: { id: 'ASC' },
       take: limit + 1,
     });
-    return Page.of(rows, limit, (event) => [event.id]).map(toDto);
+    return Page.of(rows, limit, (event) => [event.id]).map(toTaskEventDto);
   }
 }
 
-const toDto = ({ id, type, data, metadata, created_at }: TaskEvent): TaskEventDto => ({
+export const toTaskEventDto = ({ id, type, data, metadata, created_at }: TaskEvent): TaskEventDto => ({
   id,
   type,
   data,

@@ -4,7 +4,17 @@ import { markTeamsChanged } from '../../database/notify-on-commit.js';
 import { DomainError } from '../../errors/domain-error.js';
 import { type Actor } from '../auth/identity.js';
 import { recordEvent } from './record-event.js';
-import { canTransition, endsWithNewAttempt, needsPerson, TRANSITIONS } from './task-states.js';
+import { hasOpenSubtasks, unmetDependencies } from './readiness.js';
+import { type BusyCheck, type Cause, Kin } from './subtasks/kin.js';
+import { lockToMove } from './task-locks.js';
+import {
+  canTransition,
+  endsWithNewAttempt,
+  isAwaitingAcceptance,
+  needsPerson,
+  TRANSITIONS,
+  waitsForSubtasks,
+} from './task-states.js';
 import { Task, type TaskStatus } from './task.entity.js';
 
 export interface TransitionRequest {
@@ -14,8 +24,12 @@ export interface TransitionRequest {
   reason?: string;
   run_id?: string;
   delivery_id?: string;
+  /** The task whose end is why this one moves. */
+  because_of?: number;
   /** Ids that the caller claimed in the body. */
   claimed?: Record<string, string>;
+  /** What else the event says. */
+  data?: Record<string, unknown>;
   /** Further columns that change with the status. */
   patch?: Partial<
     Pick<Task, 'assignee_id' | 'hold_reason' | 'last_error' | 'failed_runs' | 'dispatch_after'>
@@ -33,29 +47,53 @@ export interface TaskTransition {
   run_id?: string;
 }
 
+/** A change that is about to happen: `task` is the row before it, locked. */
+export type TransitionAttempt = Pick<TaskTransition, 'task' | 'from' | 'to' | 'actor'>;
+
+/** Refuses a change by a DomainError, or gives what the change's event says besides. */
+export type TransitionGuard = (
+  manager: EntityManager,
+  attempt: TransitionAttempt,
+) => Promise<Record<string, unknown>>;
+
 export type TransitionListener = (manager: EntityManager, transition: TaskTransition) => Promise<void>;
 
 /**
- * The one way a task's status changes, but for claiming it. Locks are taken in the order source, task, run, agent;
- * whoever needs several takes them in that order too.
+ * The one way a task's status changes, but for claiming it. Locks: see task-locks.ts. Whoever locks a task before it
+ * asks for a transition of it takes `lockToMove` first.
  */
 @Injectable()
 export class TaskTransitions {
   private readonly listeners: TransitionListener[] = [];
+  private readonly kin = new Kin((manager, task, request) =>
+    this.move(manager, task, request, 'task.status_changed'),
+  );
+  private readonly guards: TransitionGuard[] = [];
+
+  /** Asks `guard` before every later change along the table, whoever makes it. */
+  onAttempt(guard: TransitionGuard): void {
+    this.guards.push(guard);
+  }
 
   /** Runs `listener` inside the transaction of every later change; when it fails, the change does not happen. */
   onTransition(listener: TransitionListener): void {
     this.listeners.push(listener);
   }
 
+  /** A parent that somebody works on does not close before that work ends. */
+  closeNoneThatIs(busy: BusyCheck): void {
+    this.kin.isBusy = busy;
+  }
+
   /**
    * Moves a task along the table of states, with its event and everything that hangs on it, in the manager's
    * transaction (or one of its own).
-   * @throws DomainError `task_not_found`, `invalid_transition`, `blocked_by_dependencies`, or `forbidden` for a step
-   * that an agent must leave to review and merge.
+   * @throws DomainError `task_not_found`, `invalid_transition`, `blocked_by_dependencies`, `subtasks_open`, or `forbidden`
+   * for a step that an agent must leave to review and merge.
    */
   transition(manager: EntityManager, request: TransitionRequest): Promise<Task> {
     return inTransaction(manager, async (manager) => {
+      await lockToMove(manager, [request.task_id], request.to === 'cancelled');
       const task = await lockTask(manager, request.task_id);
       if (!canTransition(task.status, request.to)) throw invalidTransition(task.status, request.to);
       if (request.actor.type === 'agent' && needsPerson(task.status, request.to))
@@ -64,7 +102,31 @@ export class TaskTransitions {
           `An agent cannot move a task from '${task.status}' to '${request.to}': review and merge do`,
         );
       if (request.to === 'in_progress') await assertDependenciesDone(manager, task.id);
-      return this.move(manager, task, request, 'task.status_changed');
+      if (waitsForSubtasks(request.to) && (await hasOpenSubtasks(manager, task.id)))
+        throw new DomainError(
+          'subtasks_open',
+          `Task ${task.id} has open sub-tasks: it cannot go to '${request.to}' before they are done or cancelled`,
+        );
+      const { actor, to } = request;
+      const data = { ...request.data };
+      for (const guard of this.guards)
+        Object.assign(data, await guard(manager, { task, from: task.status, to, actor }));
+      return this.move(manager, task, { ...request, data }, 'task.status_changed');
+    });
+  }
+
+  /**
+   * Puts a task whose work was not accepted back to `todo`, to be given to its assignee again as a new attempt. Not in
+   * the table of states: review and merge do it, no caller of the API. A hold that trust or a draft put on it stays.
+   * @returns null when the task is not in review, approval or merge.
+   */
+  sendBack(manager: EntityManager, request: Omit<TransitionRequest, 'to'>): Promise<Task | null> {
+    return inTransaction(manager, async (manager) => {
+      await lockToMove(manager, [request.task_id], false);
+      const task = await lockTask(manager, request.task_id);
+      if (!isAwaitingAcceptance(task.status)) return null;
+      const patch = { ...newAttempt(task), ...request.patch };
+      return this.move(manager, task, { ...request, to: 'todo', patch }, 'task.status_changed');
     });
   }
 
@@ -78,13 +140,22 @@ export class TaskTransitions {
     return inTransaction(manager, async (manager) => {
       const task = await lockTask(manager, request.task_id);
       if (task.status !== 'cancelled' && task.status !== 'done' && task.status !== 'archived') return null;
-      const patch = {
-        failed_runs: 0,
-        dispatch_after: null,
-        ...(endsWithNewAttempt(task.hold_reason) ? { hold_reason: null } : {}),
-      };
-      return this.move(manager, task, { ...request, to: 'todo', patch }, 'task.reopened');
+      return this.move(manager, task, { ...request, to: 'todo', patch: newAttempt(task) }, 'task.reopened');
     });
+  }
+
+  /**
+   * At the end of work that began at `began`: closes the task if its sub-tasks were done meanwhile. The caller has taken
+   * `lockToMove`.
+   * @returns whether it did.
+   */
+  closeAfterWork(manager: EntityManager, task_id: number, work: { began: Date } & Cause): Promise<boolean> {
+    return this.kin.closeAfterWork(manager, task_id, work);
+  }
+
+  /** After a sub-task was taken away from its parent. The caller has taken `lockToLink` on both. */
+  settleParent(manager: EntityManager, parent_id: number): Promise<void> {
+    return this.kin.settle(manager, parent_id);
   }
 
   private async move(
@@ -93,7 +164,7 @@ export class TaskTransitions {
     request: TransitionRequest,
     type: 'task.status_changed' | 'task.reopened',
   ): Promise<Task> {
-    const { to, actor, reason, run_id } = request;
+    const { to, actor, reason, run_id, because_of, delivery_id } = request;
     const from = task.status;
     Object.assign(task, request.patch, { status: to });
     if (to === 'done') task.completed_at = new Date();
@@ -104,15 +175,29 @@ export class TaskTransitions {
       org_id: task.org_id,
       task_id: task.id,
       type,
-      data: { from, to, actor_id: actor.id, ...(reason === undefined ? {} : { reason }) },
+      data: {
+        ...request.data,
+        from,
+        to,
+        actor_id: actor.id,
+        ...(reason === undefined ? {} : { reason }),
+        ...(because_of === undefined ? {} : { because_of }),
+      },
       correlation_id: task.correlation_id,
     });
     // Tasks that wait for this one are of the same team, so this wakes their dispatcher as well.
     markTeamsChanged(runnerOf(manager), [task.team_id]);
     for (const listener of this.listeners) await listener(manager, { task, from, to, actor, reason, run_id });
+    if (to === 'done' || to === 'cancelled') await this.kin.follow(manager, task, { delivery_id, run_id });
     return task;
   }
 }
+
+const newAttempt = (task: Task): TransitionRequest['patch'] => ({
+  failed_runs: 0,
+  dispatch_after: null,
+  ...(endsWithNewAttempt(task.hold_reason) ? { hold_reason: null } : {}),
+});
 
 /**
  * NO KEY UPDATE keeps out every other change of the task, but not the foreign keys of messages and events written
@@ -140,11 +225,7 @@ export function runnerOf(manager: EntityManager): QueryRunner {
 }
 
 async function assertDependenciesDone(manager: EntityManager, task_id: number): Promise<void> {
-  const blocking = await manager.query<{ id: number; status: TaskStatus }[]>(
-    `SELECT t.id, t.status FROM task_dependencies d JOIN tasks t ON t.id = d.depends_on_id
-     WHERE d.task_id = $1 AND t.status <> 'done' ORDER BY d.position, t.id`,
-    [task_id],
-  );
+  const blocking = await unmetDependencies(manager, task_id);
   if (blocking.length > 0)
     throw new DomainError(
       'blocked_by_dependencies',

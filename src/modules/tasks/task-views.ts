@@ -1,4 +1,5 @@
 import { type EntityManager } from 'typeorm';
+import { countSubtasks } from './subtasks/count-subtasks.js';
 import { type Task } from './task.entity.js';
 import { type DependencyDto, type TaskDetailDto, type TaskDto, type TaskSourceDto } from './tasks.dto.js';
 
@@ -11,10 +12,17 @@ const SOURCES = `
     edited_after_start
   FROM task_sources WHERE task_id = ANY($1)`;
 
-/** The answers for tasks, in their order, with what they depend on and come from: two queries, however many tasks. */
+/** The answers for tasks, in their order, with what they depend on and come from and their sub-tasks: three queries, however many tasks. */
 export async function taskDetails(manager: EntityManager, tasks: Task[]): Promise<TaskDetailDto[]> {
   const answers = await answersFor(manager, tasks);
-  return answers.map(({ task, dependent_tasks }) => Object.assign(task, { dependent_tasks }));
+  if (answers.length === 0) return [];
+  const countsOf = await countSubtasks(
+    manager,
+    tasks.map(({ id }) => id),
+  );
+  return answers.map(({ task, dependent_tasks }) =>
+    Object.assign(task, { dependent_tasks, subtasks: countsOf(task.id) }),
+  );
 }
 
 /** The answers that a change of tasks gives back. */
@@ -67,4 +75,6 @@ const toTaskDto = (task: Task, dependencies: DependencyDto[], source: TaskSource
   correlation_id: task.correlation_id,
   version: task.version,
   source,
+  parent_id: task.parent_id,
+  on_cancel: task.on_cancel,
 });

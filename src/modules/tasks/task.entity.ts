@@ -29,17 +29,25 @@ export type TaskStatus = (typeof TASK_STATUSES)[number];
 export const TASK_PRIORITIES = ['critical', 'high', 'medium', 'low'] as const;
 export type TaskPriority = (typeof TASK_PRIORITIES)[number];
 
+/** What a cancelled dependency means to the task: it blocks, counts as done, or takes the task with it. */
+export const ON_CANCEL = ['block', 'skip', 'cancel'] as const;
+export type OnCancel = (typeof ON_CANCEL)[number];
+
 @Entity('tasks')
 @Check(
   'tasks_status_check',
   `status IN ('todo','in_progress','in_review','in_approval','merging','done','cancelled','archived')`,
 )
 @Check('tasks_title_check', 'char_length(title) BETWEEN 1 AND 500')
+@Check('tasks_parent_check', 'parent_id <> id')
+@Check('tasks_on_cancel_check', `on_cancel IN ('block','skip','cancel')`)
 @Index('tasks_team_idx', ['team_id', 'id'])
 @Index('tasks_waiting_idx', ['team_id', 'priority', 'id'], {
   where: `status = 'todo' AND hold_reason IS NULL`,
 })
+@Index('tasks_approved_idx', ['id'], { where: `status = 'in_approval'` })
 @Index('tasks_backoff_idx', ['dispatch_after'], { where: `status = 'todo' AND hold_reason IS NULL` })
+@Index('tasks_parent_idx', ['parent_id', 'id'], { where: 'parent_id IS NOT NULL' })
 @Index('tasks_assigned_idx', ['assignee_id', 'priority', 'id'], { where: `status = 'todo'` })
 export class Task {
   @PrimaryGeneratedColumn('identity', {
@@ -56,6 +64,11 @@ export class Task {
   @Column('uuid')
   @ForeignKey(() => Team, { name: 'tasks_team_fkey', onDelete: 'CASCADE' })
   team_id: string;
+
+  /** The task that this one is a part of; of the same team. */
+  @Column('bigint', { nullable: true })
+  @ForeignKey(() => Task, { name: 'tasks_parent_fkey', onDelete: 'SET NULL' })
+  parent_id: number | null;
 
   @Column('text')
   title: string;
@@ -88,7 +101,7 @@ export class Task {
 
   /**
    * Why the task must not be dispatched: `awaiting_release`, `draft`, `attempts_exhausted`, `run_cancelled`,
-   * `budget_exceeded`; null when it may.
+   * `subtasks_gone`, `budget_exceeded`; null when it may.
    */
   @Column('text', { nullable: true })
   hold_reason: string | null;
@@ -104,6 +117,9 @@ export class Task {
   /** Not dispatched before this moment: the backoff after a failed run. */
   @Column('timestamptz', { nullable: true })
   dispatch_after: Date | null;
+
+  @Column('text', { default: 'block' })
+  on_cancel: OnCancel;
 
   @Column('uuid', { array: true, default: [] })
   repo_ids: string[];

@@ -74,7 +74,7 @@ export class TasksController {
     return this.tasks.detail(identity, task_id);
   }
 
-  /** Changes title, description, priority or tags; what is null or absent stays. */
+  /** Changes title, description, priority, tags or the parent; what is null or absent stays. */
   @Patch('tasks/:task_id')
   update(
     @CurrentIdentity() identity: Identity,
@@ -128,14 +128,14 @@ export class TasksController {
     return this.changes.release(identity, task_id);
   }
 
-  /** Replaces the tasks that this one waits for. */
+  /** Replaces the tasks that this one waits for, and what it means when one is cancelled; before work starts. */
   @Put('tasks/:task_id/dependencies')
   setDependencies(
     @CurrentIdentity() identity: Identity,
     @Param('task_id', IntIdPipe) task_id: number,
     @Body() body: SetDependenciesDto,
   ): Promise<TaskDto> {
-    return this.changes.setDependencies(identity, task_id, body.depends_on);
+    return this.changes.setDependencies(identity, task_id, body);
   }
 
   /** The audit trail, oldest first. */

@@ -18,11 +18,19 @@ import {
 } from 'class-validator';
 import { Text } from '../../http/fields.js';
 import { PageQuery } from '../../http/pagination.js';
-import { TASK_PRIORITIES, TASK_STATUSES, type TaskPriority, type TaskStatus } from './task.entity.js';
+import {
+  ON_CANCEL,
+  type OnCancel,
+  TASK_PRIORITIES,
+  TASK_STATUSES,
+  type TaskPriority,
+  type TaskStatus,
+} from './task.entity.js';
+import { TaskId, TaskIds } from './task-ids.js';
 import { Tags } from './tags.js';
 
 const MAX_DESCRIPTION = 1_000_000;
-const MAX_REFERENCES = 100;
+export const MAX_REFERENCES = 100;
 const MAX_BATCH = 200;
 
 /** A task that this one depends on. */
@@ -66,7 +74,7 @@ export class TaskDto {
   /** May be given to any idle agent of the team. */
   auto_assign: boolean;
   auto_assign_role: string | null;
-  /** Why it is not dispatched: `awaiting_release`, `draft`, `attempts_exhausted`, `run_cancelled`. */
+  /** Why it is not dispatched: `awaiting_release`, `draft`, `attempts_exhausted`, `run_cancelled`, `subtasks_gone`. */
   hold_reason: string | null;
   last_error: string | null;
   /** Failed runs since it was last released, assigned or reopened. */
@@ -77,14 +85,35 @@ export class TaskDto {
   /** Counts changes; see `version` of PATCH. */
   version: number;
   source: TaskSourceDto | null;
+  /** The task that this one is a part of. */
+  parent_id: number | null;
+  /** What a cancelled dependency means to it. */
+  @IsIn(ON_CANCEL)
+  on_cancel: OnCancel;
+}
+
+/** How the tasks right below a task stand; what is archived counts as what it was before. */
+export class SubtaskCountsDto {
+  total: number;
+  open: number;
+  done: number;
+  cancelled: number;
 }
 
 export class TaskDetailDto extends TaskDto {
   /** The tasks that this one depends on, in the order of `depends_on`. */
   dependent_tasks: DependencyDto[];
+  subtasks: SubtaskCountsDto;
 }
 
-class TaskFieldsDto {
+class OnCancelDto {
+  /** A cancelled dependency blocks the task (the default), is skipped, or cancels it too. */
+  @IsOptional()
+  @IsIn(ON_CANCEL)
+  on_cancel?: OnCancel;
+}
+
+export class TaskFieldsDto extends OnCancelDto {
   @Text(1, 500)
   title: string;
 
@@ -116,12 +145,7 @@ export class CreateTaskDto extends TaskFieldsDto {
   dri_id?: string;
 
   @IsOptional()
-  @IsArray()
-  @ArrayMaxSize(MAX_REFERENCES)
-  @Type(() => Number)
-  @IsInt({ each: true })
-  @Min(1, { each: true })
-  @Max(Number.MAX_SAFE_INTEGER, { each: true })
+  @TaskIds(MAX_REFERENCES)
   depends_on?: number[];
 
   @IsOptional()
@@ -129,6 +153,11 @@ export class CreateTaskDto extends TaskFieldsDto {
   @ArrayMaxSize(MAX_REFERENCES)
   @IsUUID(undefined, { each: true })
   repo_ids?: string[];
+
+  /** Makes it a sub-task of another task of the team. */
+  @IsOptional()
+  @TaskId()
+  parent_id?: number;
 }
 
 export class BatchTaskDto extends TaskFieldsDto {
@@ -159,6 +188,11 @@ export class UpdateTaskDto extends PartialType(
   @Type(() => Number)
   @IsInt()
   version?: number;
+
+  /** Makes it a sub-task of another task of the team; `DELETE /tasks/{task_id}/parent` takes it out again. */
+  @IsOptional()
+  @TaskId()
+  parent_id?: number;
 }
 
 export class ArchiveTaskDto {
@@ -182,13 +216,8 @@ export class AssignTaskDto {
   assignee_id: string;
 }
 
-export class SetDependenciesDto {
-  @IsArray()
-  @ArrayMaxSize(MAX_REFERENCES)
-  @Type(() => Number)
-  @IsInt({ each: true })
-  @Min(1, { each: true })
-  @Max(Number.MAX_SAFE_INTEGER, { each: true })
+export class SetDependenciesDto extends OnCancelDto {
+  @TaskIds(MAX_REFERENCES)
   depends_on: number[];
 }
 

@@ -9,6 +9,9 @@ import { TaskContexts } from './context/task-contexts.service.js';
 import { Message } from './message.entity.js';
 import { MessagesController } from './messages/messages.controller.js';
 import { Messages } from './messages/messages.service.js';
+import { Decomposition } from './subtasks/decomposition.service.js';
+import { SubtasksController } from './subtasks/subtasks.controller.js';
+import { Subtasks } from './subtasks/subtasks.service.js';
 import { TaskEvent } from './task-event.entity.js';
 import { TaskEvents } from './task-events.service.js';
 import { TaskIntake } from './task-intake.js';
@@ -20,7 +23,7 @@ import { Tasks } from './tasks.service.js';
 
 @Module({
   imports: [TypeOrmModule.forFeature([Task, TaskEvent, Message]), AgentsModule, TeamsModule],
-  controllers: [TasksController, TaskContextsController, MessagesController],
+  controllers: [TasksController, SubtasksController, TaskContextsController, MessagesController],
   providers: [
     TaskNotifySubscriber,
     TaskTransitions,
@@ -28,10 +31,22 @@ import { Tasks } from './tasks.service.js';
     Tasks,
     TaskCreation,
     TaskChanges,
+    Decomposition,
+    Subtasks,
     TaskEvents,
     TaskContexts,
     Messages,
   ],
-  exports: [TaskTransitions, TaskIntake, Tasks, TaskEvents, TaskContexts, Messages, TaskCreation],
+  exports: [
+    TaskTransitions,
+    TaskIntake,
+    Tasks,
+    TaskEvents,
+    TaskContexts,
+    Messages,
+    TaskCreation,
+    Decomposition,
+    Subtasks,
+  ],
 })
 export class TasksModule {}

@@ -29,6 +29,14 @@ const LOAD = `
   LEFT JOIN webhooks h ON h.id = s.webhook_id
   WHERE t.id = $1 AND t.org_id = $2`;
 
+const RESOLVED_IN = `
+  WITH RECURSIVE below AS (
+    SELECT t.id, t.completed_at FROM tasks t WHERE t.parent_id = $1
+    UNION ALL
+    SELECT t.id, t.completed_at FROM tasks t JOIN below b ON t.parent_id = b.id
+  )
+  SELECT id FROM below WHERE completed_at IS NOT NULL`;
+
 /** Reads what GitHub is to be told. */
 @Injectable()
 export class Subjects {
@@ -40,10 +48,10 @@ export class Subjects {
     if (row === undefined) return null;
     const write_back = row.config === null ? null : writeBackOf(row.config);
     return {
-      task_ids: taskIdsOf(task_id),
+      task_ids: isCompleted(row) ? await this.taskIdsOf(task_id) : [task_id],
       status: row.status,
       hold_reason: row.hold_reason,
-      is_completed: row.status === 'done' || row.completed_at !== null,
+      is_completed: isCompleted(row),
       completed_at: row.completed_at,
       agent_name: row.agent_name,
       host: row.key.split('/', 1)[0] ?? '',
@@ -51,10 +59,16 @@ export class Subjects {
       write_back,
     };
   }
+
+  /** The tasks that resolved a source: its own, and those of its sub-tasks that were done. */
+  private async taskIdsOf(task_id: number): Promise<number[]> {
+    const rows = await this.db.query<{ id: number }[]>(RESOLVED_IN, [task_id]);
+    return [task_id, ...rows.map(({ id }) => id)];
+  }
 }
 
-/** The tasks that resolve a source. Sub-tasks will join their parent here. */
-const taskIdsOf = (task_id: number): number[] => [task_id];
+/** Done, or archived after it. */
+const isCompleted = ({ status, completed_at }: Row): boolean => status === 'done' || completed_at !== null;
 
 function placeOf({ repository, number, kind, state }: Row): Subject['place'] {
   const [, owner, repo] = /^([\w.-]+)\/([\w.-]+)$/.exec(repository ?? '') ?? [];

@@ -1,7 +1,7 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { Metrics } from '../../../metrics/metrics.js';
-import { announceFailures } from '../announce-failure.js';
+import { announceFailures, type DeliveryFailure } from '../announce-failure.js';
 import { OutboundRetention } from '../outbound-retention.js';
 import { type DisabledReason, OutboundWebhook } from '../outbound-webhook.entity.js';
 import { OutboundWebhookState } from '../outbound-webhook-state.entity.js';
@@ -54,29 +54,21 @@ export class RecordAttempts {
     await writeAttempts(manager, attempts, outcomes);
     await promoteQueued(manager, outcomes);
     await writeStates(manager, [...receivers.states.values()]);
+    const failed = outcomes.filter(({ status }) => status === 'failed').map(({ attempt }) => attempt);
+    for (const { delivery, verdict } of failed)
+      this.logger.warn(
+        {
+          webhook_id: delivery.webhook_id,
+          delivery_id: delivery.id,
+          attempts: delivery.attempts,
+          error: verdict.error,
+          correlation_id: delivery.correlation_id,
+        },
+        'a notification failed for good',
+      );
     await announceFailures(
       manager,
-      outcomes.flatMap(({ attempt: { delivery, verdict }, status }) =>
-        status !== 'failed' || delivery.event === 'webhook.delivery_failed' || delivery.manual
-          ? []
-          : {
-              org_id: delivery.org_id,
-              team_id: delivery.team_id,
-              task_id: delivery.task_id,
-              correlation_id: delivery.correlation_id,
-              except: delivery.webhook_id,
-              data: {
-                direction: 'outbound',
-                org_id: delivery.org_id,
-                webhook_id: delivery.webhook_id,
-                delivery_id: delivery.id,
-                event: delivery.event,
-                attempts: delivery.attempts,
-                error: verdict.error,
-                webhook_disabled: receivers.disable.get(delivery.webhook_id) ?? null,
-              },
-            },
-      ),
+      failed.filter(isTold).map((attempt) => failureOf(attempt, receivers.disable)),
     );
     return receivers.disable;
   }
@@ -135,3 +127,28 @@ async function lockReceivers(manager: EntityManager, ids: string[]): Promise<Rec
     disable: new Map(),
   };
 }
+
+/** That telling of a failure failed is told to nobody, and what a person tried by hand its answer tells. */
+const isTold = ({ delivery }: Attempt): boolean =>
+  delivery.event !== 'webhook.delivery_failed' && !delivery.manual;
+
+const failureOf = (
+  { delivery, verdict }: Attempt,
+  disabled: Map<string, DisabledReason>,
+): DeliveryFailure => ({
+  org_id: delivery.org_id,
+  team_id: delivery.team_id,
+  task_id: delivery.task_id,
+  correlation_id: delivery.correlation_id,
+  except: delivery.webhook_id,
+  data: {
+    direction: 'outbound',
+    org_id: delivery.org_id,
+    webhook_id: delivery.webhook_id,
+    delivery_id: delivery.id,
+    event: delivery.event,
+    attempts: delivery.attempts,
+    error: verdict.error,
+    webhook_disabled: disabled.get(delivery.webhook_id) ?? null,
+  },
+});

@@ -4,14 +4,16 @@ import { DomainError } from '../../../errors/domain-error.js';
 import { type Identity } from '../../auth/identity.js';
 import { type Team } from '../../teams/team.entity.js';
 import { Teams } from '../../teams/teams.service.js';
-import { insertTasks, type NewTask } from '../insert-tasks.js';
-import { eventMetadata } from '../record-event.js';
-import { newCorrelationId } from '../request-trail.js';
-import { assertDependable, insertDependencies } from '../task-dependencies.js';
+import { insertTasks } from '../insert-tasks.js';
+import { assertDepth, takeParent, touchParent } from '../subtasks/task-parents.js';
+import { withAncestors } from '../subtasks/task-tree.js';
+import { assertDependable, assertDependableBelow, insertDependencies } from '../task-dependencies.js';
+import { lockToLink } from '../task-locks.js';
 import { taskDtos } from '../task-views.js';
 import { runnerOf } from '../task-transitions.js';
 import { Task } from '../task.entity.js';
 import { type BatchTaskDto, type CreateTaskDto, type TaskDto } from '../tasks.dto.js';
+import { newTask } from './new-task.js';
 import { assertReferences } from './task-references.js';
 
 /** Makes tasks by hand. */
@@ -27,8 +29,10 @@ export class TaskCreation {
     return this.db.transaction(async (manager) => {
       const depends_on = [...new Set(dto.depends_on ?? [])];
       await assertReferences(manager, team, [{ ...dto, path: '' }]);
-      await assertDependable(manager, team, depends_on);
-      const [task] = await this.insert(manager, identity, team, [dto], () => depends_on);
+      const parent = await this.link(manager, identity, team, dto);
+      await assertDependable(manager, team, depends_on, dto.on_cancel ?? 'block');
+      if (parent !== null) await assertDependableBelow(manager, parent.id, depends_on);
+      const [task] = await this.insert(manager, identity, team, [dto], () => depends_on, parent);
       if (task === undefined) throw new Error('the task was not made');
       return task;
     });
@@ -50,16 +54,35 @@ export class TaskCreation {
     });
   }
 
+  /** Keeps the links of the team still where the new task takes part in them. @returns its parent. */
+  private async link(
+    manager: EntityManager,
+    identity: Identity,
+    team: Team,
+    { parent_id, on_cancel }: CreateTaskDto,
+  ): Promise<Task | null> {
+    if (typeof parent_id !== 'number') {
+      if (on_cancel === 'cancel') await lockToLink(manager, team.id);
+      return null;
+    }
+    await lockToLink(manager, team.id, [parent_id]);
+    const parent = await takeParent(manager, identity, team.id, parent_id);
+    assertDepth(await withAncestors(manager, parent.id), 0);
+    await touchParent(manager, parent);
+    return parent;
+  }
+
   private async insert(
     manager: EntityManager,
     identity: Identity,
     team: Team,
     dtos: (CreateTaskDto | BatchTaskDto)[],
     dependencies: (place: number, ids: number[]) => number[],
+    parent: Task | null = null,
   ): Promise<TaskDto[]> {
     const ids = await insertTasks(
       runnerOf(manager),
-      dtos.map((dto) => newTask(identity, team, dto)),
+      dtos.map((dto) => newTask(identity, team, dto, parent)),
     );
     await insertDependencies(
       manager,
@@ -83,33 +106,4 @@ function assertBackwards(tasks: BatchTaskDto[]): void {
       `Validation failed: depends_on_indices index out of range in ${errors.map((error) => error.field).join(', ')}`,
       { errors },
     );
-}
-
-function newTask({ actor }: Identity, team: Team, dto: CreateTaskDto | BatchTaskDto): NewTask {
-  const assignee_id = dto.assignee_id?.toLowerCase() ?? null;
-  const priority = dto.priority ?? 'medium';
-  const correlation_id = newCorrelationId();
-  const metadata = eventMetadata({ actor, correlation_id });
-  return {
-    org_id: team.org_id,
-    team_id: team.id,
-    title: dto.title,
-    description: dto.description ?? '',
-    status: 'todo',
-    priority,
-    dri_id: 'dri_id' in dto ? (dto.dri_id ?? null) : null,
-    assignee_id,
-    auto_assign: dto.auto_assign ?? false,
-    auto_assign_role: null,
-    hold_reason: null,
-    repo_ids: 'repo_ids' in dto ? (dto.repo_ids ?? []) : [],
-    tags: dto.tags ?? [],
-    correlation_id,
-    events: [
-      { type: 'task.created', data: { status: 'todo', priority }, metadata },
-      ...(assignee_id === null
-        ? []
-        : [{ type: 'task.assigned', data: { from: null, assignee_id }, metadata }]),
-    ],
-  };
 }

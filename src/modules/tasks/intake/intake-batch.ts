@@ -2,6 +2,7 @@ import { type EntityManager, type QueryRunner } from 'typeorm';
 import { type NewTaskEvent, recordEvent } from '../record-event.js';
 import { type SourceChange, type SourceOutcome } from '../source-change.js';
 import { type TaskSource } from '../task-source.entity.js';
+import { lockToMove } from '../task-locks.js';
 import { type Task } from '../task.entity.js';
 import { LockedSources } from './locked-sources.js';
 import { type Opening, openTasks } from './open-tasks.js';
@@ -20,9 +21,14 @@ export class IntakeBatch {
 
   static async begin(runner: QueryRunner, changes: SourceChange[]): Promise<IntakeBatch> {
     const sources = await LockedSources.lock(runner, changes);
-    const tasks = changes.some((change) => change.action !== 'opened') ? sources.taskIds() : [];
-    if (tasks.length > 0)
-      await runner.query('SELECT id FROM tasks WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE', [tasks]);
+    // A new issue, which most are, finds no task to lock.
+    if (changes.some((change) => change.action !== 'opened' || change.other_key !== undefined))
+      await lockToMove(
+        runner.manager,
+        sources.taskIds(),
+        changes.some((change) => !isLabel(change)),
+        changes.map((change) => change.team_id),
+      );
     return new IntakeBatch(runner, sources);
   }
 
@@ -65,3 +71,5 @@ export class IntakeBatch {
     });
   }
 }
+
+const isLabel = ({ action }: SourceChange): boolean => action === 'labeled' || action === 'unlabeled';

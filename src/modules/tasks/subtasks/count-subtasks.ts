@@ -1,0 +1,28 @@
+import { type EntityManager } from 'typeorm';
+import { isDone, isOpen } from '../readiness.js';
+import { type SubtaskCountsDto } from '../tasks.dto.js';
+
+const COUNT = `
+  SELECT t.parent_id, count(*)::int AS total, count(*) FILTER (WHERE ${isOpen('t')})::int AS open,
+    count(*) FILTER (WHERE ${isDone('t')})::int AS done
+  FROM tasks t WHERE t.parent_id = ANY($1) GROUP BY t.parent_id`;
+
+const NONE: SubtaskCountsDto = { total: 0, open: 0, done: 0, cancelled: 0 };
+
+/** Of each of the tasks, how its sub-tasks stand: those right below it. */
+export async function countSubtasks(
+  manager: EntityManager,
+  task_ids: number[],
+): Promise<(task_id: number) => SubtaskCountsDto> {
+  const rows = await manager.query<{ parent_id: number; total: number; open: number; done: number }[]>(
+    COUNT,
+    [task_ids],
+  );
+  const counts = new Map(
+    rows.map(({ parent_id, total, open, done }) => [
+      parent_id,
+      { total, open, done, cancelled: total - open - done },
+    ]),
+  );
+  return (task_id) => counts.get(task_id) ?? NONE;
+}

@@ -1,0 +1,68 @@
+import { type EntityManager } from 'typeorm';
+
+/*
+ * Locks are taken in the order source, links of the team, tasks by id, run, agent. Whoever moves a task shares the lock
+ * on its team's links, so that the set of tasks that move with it cannot change while their rows are locked; whoever
+ * changes a link has that lock alone. docs/adr/0010 says why this cannot deadlock.
+ */
+
+const KEYS = (teams: string): string =>
+  `(SELECT DISTINCT hashtextextended('task links ' || team_id, 0) AS key FROM (${teams}) teams ORDER BY key) keys`;
+
+const SHARE_LINKS = `SELECT pg_advisory_xact_lock_shared(key)
+  FROM ${KEYS('SELECT team_id FROM tasks WHERE id = ANY($1) UNION SELECT unnest($2::uuid[])')}`;
+
+const OWN_LINKS = `SELECT pg_advisory_xact_lock(key) FROM ${KEYS('SELECT $1::uuid AS team_id')}`;
+
+/**
+ * What can move with a task: what is above it, since a parent closes with its last sub-task; and if it is cancelled,
+ * what is below it and what depends on it with `on_cancel: cancel`, each with the same again.
+ */
+const LOCK_WITH_KIN = `
+  WITH RECURSIVE kin (id, cancels) AS (
+    SELECT id, $2::boolean FROM unnest($1::bigint[]) given (id)
+    UNION
+    SELECT next.id, next.cancels FROM kin CROSS JOIN LATERAL (
+      SELECT parent_id AS id, false AS cancels FROM tasks WHERE id = kin.id AND parent_id IS NOT NULL
+      UNION ALL
+      SELECT id, true FROM tasks WHERE kin.cancels AND parent_id = kin.id
+      UNION ALL
+      SELECT t.id, true FROM task_dependencies d JOIN tasks t ON t.id = d.task_id
+      WHERE kin.cancels AND d.depends_on_id = kin.id AND t.on_cancel = 'cancel'
+    ) next
+  )
+  SELECT id FROM tasks WHERE id IN (SELECT id FROM kin) ORDER BY id FOR NO KEY UPDATE`;
+
+/**
+ * Before tasks change their status: locks them and all that may move with them. Asked for again in the same
+ * transaction, it waits for nobody.
+ * @param cancels whether one of them may be cancelled.
+ * @param team_ids of tasks that the transaction may make and move.
+ */
+export async function lockToMove(
+  manager: EntityManager,
+  task_ids: number[],
+  cancels: boolean,
+  team_ids: string[] = [],
+): Promise<void> {
+  await manager.query(SHARE_LINKS, [task_ids, team_ids]);
+  await manager.query(LOCK_WITH_KIN, [task_ids, cancels]);
+}
+
+/**
+ * Before a parent or a dependency changes in a team: nobody else moves or links its tasks meanwhile. Ids of tasks of
+ * another team are passed over.
+ */
+export async function lockToLink(
+  manager: EntityManager,
+  team_id: string,
+  task_ids: number[] = [],
+): Promise<void> {
+  await manager.query(OWN_LINKS, [team_id]);
+  if (task_ids.length === 0) return;
+  const own = await manager.query<{ id: number }[]>(
+    'SELECT id FROM tasks WHERE id = ANY($1) AND team_id = $2',
+    [task_ids, team_id],
+  );
+  await manager.query(LOCK_WITH_KIN, [own.map(({ id }) => id), false]);
+}
