@@ -10,32 +10,13 @@ import { type DataSource } from 'typeorm';
 import { TOOLS } from '../../src/modules/mcp/tools/index.js';
 import { type TaskStatus } from '../../src/modules/tasks/task.entity.js';
 import { makeAgent, makeApiKey, makeMembership, makeUser, makeWorkspace } from '../factories/accounts.js';
+import { commit, git, initRepository } from '../factories/repositories.js';
 import { makeTask } from '../factories/tasks.js';
 import { startBuiltService } from '../support/built-service.js';
 import { connectTo, createTestDatabase, type TestDatabase } from '../support/database.js';
 import { asUser, withKey } from '../support/login.js';
 import { until } from '../support/until.js';
 import { type Answer, type Args, McpClient } from '../support/mcp-client.js';
-
-/** Tools whose routes are not in this service yet. A branch that brings a route takes its tools off this list. */
-const MISSING = [
-  'start_session',
-  'record_usage',
-  'end_session',
-  'check_budget',
-  'get_cost_summary',
-  'get_merge_status',
-  'create_worktree',
-  'get_worktree',
-  'remove_worktree',
-  'get_task_diff',
-  'get_changed_files',
-  'read_file',
-  'get_commits',
-  'push_branch',
-  'create_pr',
-  'get_pr_info',
-];
 
 const NOBODY = '00000000-0000-4000-8000-000000000000';
 
@@ -94,8 +75,8 @@ describe('the tools', () => {
   const task = (status: TaskStatus = 'todo', assignee_id: string | null = null) =>
     makeTask(db, workspace.team, { status, assignee_id });
 
-  it('are those of the contract and ours, but for routes that are not there yet', () => {
-    expect(TOOLS.map(({ name }) => name).filter((name) => !listed.has(name))).toEqual(MISSING);
+  it('are those of the contract and ours, each with a route', () => {
+    expect(TOOLS.map(({ name }) => name).filter((name) => !listed.has(name))).toEqual([]);
     const names = TOOLS.map(({ name }) => name);
     expect(new Set(names).size).toBe(names.length);
   });
@@ -372,6 +353,57 @@ describe('the tools', () => {
       { key: 'tests', content: 'Write one first', active: true },
     ]);
     await fails('get_team_conventions', { team_id: NOBODY }, 'team_not_found');
+  });
+
+  it('count what work costs', async () => {
+    const { agent: worker, team } = workspace;
+    await db.query(`UPDATE agents SET status = 'idle'`);
+    const session = await ok('start_session', { model: 'claude-opus-4' }, agent);
+    await fails('start_session', { agent_id: NOBODY }, 'agent_not_found');
+    const usage = { session_id: session.id, tokens_in: 1_000_000, tokens_out: 0 };
+    expect(await ok('record_usage', usage, agent)).toMatchObject({ tokens_in: 1_000_000, cost_usd: 15 });
+    await fails('record_usage', { ...usage, tokens_in: -1 }, 'validation_failed', agent);
+    expect(await ok('check_budget', { agent_id: worker.id })).toMatchObject({ daily_spent_usd: 15 });
+    await fails('check_budget', { agent_id: NOBODY }, 'agent_not_found');
+    expect((await ok('end_session', { session_id: session.id }, agent)).ended_at).not.toBeNull();
+    await fails('end_session', { session_id: 987_654 }, 'session_not_found');
+    expect(await ok('get_cost_summary', { team_id: team.id })).toMatchObject({ total_cost_usd: 15 });
+    await fails('get_cost_summary', { team_id: NOBODY }, 'team_not_found');
+  });
+
+  it('work on code: worktree, changes, push, what keeps it from being merged', async () => {
+    const { team } = workspace;
+    const local_path = initRepository(join(repositories, 'code'));
+    const bare = join(repositories, 'remote.git');
+    git(repositories, 'init', '-q', '--bare', bare);
+    git(local_path, 'remote', 'add', 'origin', bare);
+    const { id: repo_id } = await ok('register_repo', { team_id: team.id, name: 'code', local_path });
+    const { id: task_id, branch } = await ok('create_task', { team_id: team.id, title: 'Code' });
+    const of = { task_id, repo_id };
+    const nothing = { task_id: 987_654, repo_id };
+    const { path } = await ok('create_worktree', of);
+    commit(path, { 'a.txt': 'first\n' }, 'A file');
+    expect(await ok('get_worktree', of)).toMatchObject({ exists: true, branch });
+    expect((await ok('get_task_diff', of)).diff).toContain('+first');
+    expect((await ok('get_changed_files', of)).items).toMatchObject([{ path: 'a.txt', status: 'A' }]);
+    expect(await ok('read_file', { ...of, path: 'a.txt' })).toMatchObject({ content: 'first\n' });
+    await fails('read_file', { ...of, path: '../../etc/passwd' }, 'validation_failed');
+    expect((await ok('get_commits', of)).items).toMatchObject([{ message: 'A file' }]);
+    expect(await ok('push_branch', of)).toMatchObject({ pushed: true });
+    expect(git(bare, 'log', '-1', '--format=%s', branch)).toBe('A file');
+    expect(await ok('get_merge_status', { task_id })).toMatchObject({ can_merge: false, merge_jobs: [] });
+    await fails('get_merge_status', { task_id: 0 }, 'validation_failed');
+    expect(await ok('remove_worktree', of)).toEqual({ removed: true });
+    for (const name of [
+      'create_worktree',
+      'get_worktree',
+      'get_task_diff',
+      'get_changed_files',
+      'get_commits',
+      'push_branch',
+      'remove_worktree',
+    ])
+      await fails(name, nothing, 'task_not_found');
   });
 
   it('were each called, with success and in vain', () => {
