@@ -68,6 +68,17 @@ module.exports = {
       },
     },
     {
+      name: 'budgets-know-tasks-and-agents',
+      comment: 'dispatch asks what may be started and hears what must stop; budgets start and stop nothing.',
+      severity: 'error',
+      from: { path: '^src/modules/budgets/', pathNot: '\\.spec\\.ts$' },
+      to: {
+        path: '^src/modules/',
+        pathNot: not('budgets', 'settings', 'tasks', 'agents', 'auth', 'teams', 'organizations'),
+        dependencyTypesNot: ['type-only'],
+      },
+    },
+    {
       name: 'tasks-know-no-one-who-uses-them',
       comment:
         'webhooks, deliveries, dispatch, notifications, github and mcp know tasks, never the other way round.',
@@ -96,6 +107,7 @@ module.exports = {
         path: '^src/modules/',
         pathNot: not(
           'dispatch',
+          'budgets',
           'tasks',
           'settings',
           'agents',

@@ -9,7 +9,9 @@ import { LoggingModule } from './logging/logging.module.js';
 import { MetricsModule } from './metrics/metrics.module.js';
 import { AgentsModule } from './modules/agents/agents.module.js';
 import { AuthModule } from './modules/auth/auth.module.js';
+import { BudgetsModule } from './modules/budgets/budgets.module.js';
 import { DispatchModule } from './modules/dispatch/dispatch.module.js';
+import { McpModule } from './modules/mcp/mcp.module.js';
 import { NotificationsModule } from './modules/notifications/notifications.module.js';
 import { HumanRequestsModule } from './modules/human-requests/human-requests.module.js';
 import { GithubModule } from './modules/github/github.module.js';
@@ -47,6 +49,7 @@ export class AppModule {
         RepositoriesModule,
         SettingsModule,
         TasksModule,
+        BudgetsModule,
         DispatchModule,
         WorktreesModule,
         ReviewsModule,
@@ -56,6 +59,7 @@ export class AppModule {
         NotificationsModule,
         GithubModule,
         PullRequestsModule,
+        McpModule,
         HealthModule,
       ],
     };

@@ -4,6 +4,8 @@ import { RefreshToken } from './modules/auth/refresh-token.entity.js';
 import { User } from './modules/auth/user.entity.js';
 import { Delivery } from './modules/deliveries/delivery.entity.js';
 import { DeliveryKey } from './modules/deliveries/delivery-key.entity.js';
+import { AgentSession } from './modules/budgets/agent-session.entity.js';
+import { DailyCost } from './modules/budgets/daily-cost.entity.js';
 import { AgentRun } from './modules/dispatch/agent-run.entity.js';
 import { HumanRequest } from './modules/human-requests/human-request.entity.js';
 import { GithubCredential } from './modules/github/credentials/github-credential.entity.js';
@@ -54,6 +56,8 @@ export const ENTITIES = [
   TaskDecomposition,
   Message,
   AgentRun,
+  AgentSession,
+  DailyCost,
   OutboundWebhook,
   OutboundWebhookState,
   OutboundDelivery,

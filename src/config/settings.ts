@@ -149,6 +149,13 @@ export class Settings {
   @Max(3600)
   ENTOURAGE_RUN_BACKOFF_SECONDS: number = 10;
 
+  /** Seconds of silence after which a session outside of a run counts as ended. */
+  @Type(() => Number)
+  @IsNumber({}, { message: 'must be a number' })
+  @Min(1)
+  @Max(86_400)
+  ENTOURAGE_SESSION_SILENCE_SECONDS: number = 1800;
+
   /** Runs this process supervises at once. */
   @Type(() => Number)
   @IsInt({ message: 'must be a whole number' })

@@ -101,6 +101,26 @@ describe('human requests', () => {
     expect((await wait(id).expect(200)).body.response).toBe('red');
   });
 
+  it('answers who waits at another process, and lets nobody wait for one that stops', async () => {
+    const { DATABASE_URL } = service.settings;
+    const api = await startTestService({
+      DATABASE_URL,
+      ENTOURAGE_ROLES: ['api'],
+      ENTOURAGE_POLL_SECONDS: 3600,
+    });
+    const there = api.app.get(AnswerWaits, { strict: false });
+    const waitThere = (id: number) =>
+      caller(api)('get', `/human-requests/${id}?wait_seconds=20`, crew.as.engineer).then((answer) => answer);
+    const [first, second] = [await ask(), await ask()];
+    const answered = waitThere(first.id);
+    const left = waitThere(second.id);
+    await until(() => there.waiters === 2, 'two who wait there');
+    await respond(first.id, 'red').expect(200);
+    expect((await answered).body).toMatchObject({ status: 'resolved', response: 'red' });
+    await api.close();
+    expect((await left).body).toMatchObject({ id: second.id, status: 'pending' });
+  });
+
   it('expires at its time, tells the agent, and takes no answer any more', async () => {
     const task = await crew.task({ status: 'todo' });
     const late = await ask({ timeout_minutes: 60 });

@@ -36,7 +36,7 @@ const PUBLIC = [
 ];
 
 /** Not in the document. */
-const UNDOCUMENTED = /^\w[\w-]* \/(docs|docs-json|docs-yaml|docs\/.*|metrics)$/;
+const UNDOCUMENTED = /^\w[\w-]* \/(docs|docs-json|docs-yaml|docs\/.*|metrics|mcp)$/;
 
 /** Lists that are empty, by contract, for what does not exist: a stranger gets the same answer as for no id at all. */
 const EMPTY_FOR_UNKNOWN = ['GET /api/v1/tasks/{task_id}/events'];

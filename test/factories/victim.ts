@@ -5,6 +5,7 @@ import { newId, idTime } from '../../src/database/new-id.js';
 import { Delivery } from '../../src/modules/deliveries/delivery.entity.js';
 import { DeliveryKey } from '../../src/modules/deliveries/delivery-key.entity.js';
 import { DeliveryPartitions } from '../../src/modules/deliveries/delivery-partitions.service.js';
+import { AgentSession } from '../../src/modules/budgets/agent-session.entity.js';
 import { AgentRun } from '../../src/modules/dispatch/agent-run.entity.js';
 import { OutboundDelivery } from '../../src/modules/notifications/outbound-delivery.entity.js';
 import { OutboundWebhook } from '../../src/modules/notifications/outbound-webhook.entity.js';
@@ -35,6 +36,7 @@ export const MARK_OF_TEAM = `${MARK} of-team`;
 /** Numbers of their own, which no other row of a test has. */
 const TASK_ID = 990_000_001;
 const MESSAGE_ID = 990_000_002;
+const SESSION_ID = 990_000_009;
 const APP_ID = 990_000_003;
 const INSTALLATION_ID = 990_000_004;
 const SUBTASK_ID = 990_000_005;
@@ -185,6 +187,15 @@ export async function makeTenant(db: DataSource, mark: string, offset = 0, repos
     question: ofTeamMark,
     asked_by: { type: 'agent', id: agent.id },
   });
+  const session = await db.getRepository(AgentSession).save({
+    id: SESSION_ID + offset,
+    ...ofTeam,
+    agent_id: agent.id,
+    task_id: task.id,
+    run_id: run.id,
+    model: ofTeamMark,
+    tokens_in: 1,
+  });
   const delivery_id = newId();
   const created_at = idTime(delivery_id)!;
   await new DeliveryPartitions(db).ensure(created_at, 1);
@@ -269,6 +280,7 @@ export async function makeTenant(db: DataSource, mark: string, offset = 0, repos
       task_id: task.id,
       message_id,
       run_id: run.id,
+      session_id: session.id,
       outbound_webhook_id: outbound.id,
       outbound_delivery_id: outboundDelivery.id,
       app_id,

@@ -7,6 +7,7 @@ import { SubTasks1790000000006 } from './1790000000006-sub-tasks.js';
 import { SettingsAndSessions1790000000007 } from './1790000000007-settings-and-sessions.js';
 import { Reviews1790000000008 } from './1790000000008-reviews.js';
 import { Merges1790000000009 } from './1790000000009-merges.js';
+import { RunKeys1790000000012 } from './1790000000012-run-keys.js';
 
 /** In the order they are applied. */
 export const MIGRATIONS = [
@@ -19,4 +20,5 @@ export const MIGRATIONS = [
   SettingsAndSessions1790000000007,
   Reviews1790000000008,
   Merges1790000000009,
+  RunKeys1790000000012,
 ];

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { BLOCKED_BY, HAS_OPEN_SUBTASKS, IS_BLOCKED } from '../tasks/tasks.facade.js';
+import { AGENT_OVER_BUDGET, taskOverBudget } from '../budgets/budgets.facade.js';
 import {
   type DispatchStatusDto,
   type IdleAgentDto,
@@ -32,12 +33,14 @@ export const WAITING_REASON = `
     WHEN t.assignee_id IS NULL AND NOT t.auto_assign THEN 'not_assigned'
     WHEN able.brought THEN 'starting'
     WHEN able.brought IS NOT NULL THEN 'agent_must_claim'
+    WHEN able.over_budget THEN 'over_budget'
     ELSE 'no_idle_agent'
   END`;
 
 const ABLE = `
   LEFT JOIN LATERAL (
-    SELECT bool_or(a.runtime <> 'pull') AS brought FROM agents a
+    SELECT bool_or(a.runtime <> 'pull') FILTER (WHERE NOT b.is_over) AS brought, bool_or(b.is_over) AS over_budget
+    FROM agents a CROSS JOIN LATERAL (SELECT ${AGENT_OVER_BUDGET} OR ${taskOverBudget('t.id')} AS is_over) b
     WHERE a.team_id = t.team_id AND a.status = 'idle'
       AND (a.id = t.assignee_id OR t.auto_assign AND (t.auto_assign_role IS NULL OR a.role = t.auto_assign_role)
         AND (t.assignee_id IS NULL

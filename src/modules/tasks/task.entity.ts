@@ -99,7 +99,10 @@ export class Task {
   @Column('text', { nullable: true })
   auto_assign_role: string | null;
 
-  /** Why the task must not be dispatched: `awaiting_release`, `draft`, `attempts_exhausted`, `run_cancelled`, `subtasks_gone`; null when it may. */
+  /**
+   * Why the task must not be dispatched: `awaiting_release`, `draft`, `attempts_exhausted`, `run_cancelled`,
+   * `subtasks_gone`, `budget_exceeded`; null when it may.
+   */
   @Column('text', { nullable: true })
   hold_reason: string | null;
 
