@@ -103,12 +103,12 @@ describe('a merger that dies', () => {
       `merge job ${id} to end`,
       30_000,
     );
-  /** The step that waits for the task's row, which the test has locked. */
+  /** The step that waits for the task's row, which the test has locked. PostgreSQL shows the beginning of a query only. */
   const waitsForTask = (): Promise<unknown> =>
     until(async () => {
       const [found] = await db.query(
         `SELECT count(*)::int FROM pg_stat_activity WHERE datname = current_database()
-         AND wait_event_type = 'Lock' AND query LIKE '%FOR NO KEY UPDATE%' AND query LIKE '%"tasks"%'`,
+         AND wait_event_type = 'Lock' AND query LIKE 'SELECT "Task"."id"%'`,
       );
       return found.count > 0;
     }, 'the merger to wait for the task');
