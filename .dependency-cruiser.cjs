@@ -164,10 +164,18 @@ module.exports = {
       },
     },
     {
-      name: 'nobody-knows-github',
+      name: 'only-pull-requests-know-github',
       severity: 'error',
-      from: { path: '^src/modules/', pathNot: '^src/modules/github/' },
+      from: { path: '^src/modules/', pathNot: '^src/modules/(github|pull-requests)/' },
       to: { path: '^src/modules/github/', dependencyTypesNot: ['type-only'] },
+    },
+    {
+      name: 'nobody-knows-merges',
+      comment:
+        'Tasks, runs and reviews are done without knowing what is merged; they are told by the tables of states.',
+      severity: 'error',
+      from: { path: '^src/modules/', pathNot: '^src/modules/(merges|mcp)/' },
+      to: { path: '^src/modules/merges/', dependencyTypesNot: ['type-only'] },
     },
     {
       name: 'only-the-front-of-a-module',

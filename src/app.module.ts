@@ -23,6 +23,7 @@ import { TeamsModule } from './modules/teams/teams.module.js';
 import { TasksModule } from './modules/tasks/tasks.module.js';
 import { WebhooksModule } from './modules/webhooks/webhooks.module.js';
 import { MergesModule } from './modules/merges/merges.module.js';
+import { PullRequestsModule } from './modules/pull-requests/pull-requests.module.js';
 import { WorktreesModule } from './modules/worktrees/worktrees.module.js';
 import { HealthModule } from './modules/health/health.module.js';
 import { SecretsModule } from './secrets/secrets.module.js';
@@ -57,6 +58,7 @@ export class AppModule {
         WebhooksModule,
         NotificationsModule,
         GithubModule,
+        PullRequestsModule,
         McpModule,
         HealthModule,
       ],

@@ -11,6 +11,7 @@ import { HumanRequest } from './modules/human-requests/human-request.entity.js';
 import { GithubCredential } from './modules/github/credentials/github-credential.entity.js';
 import { GithubWriteBack } from './modules/github/write-back/github-write-back.entity.js';
 import { Membership } from './modules/organizations/membership.entity.js';
+import { PullRequest } from './modules/pull-requests/pull-request.entity.js';
 import { MergeJob } from './modules/merges/merge-job.entity.js';
 import { OutboundAttempt } from './modules/notifications/outbound-attempt.entity.js';
 import { OutboundDelivery } from './modules/notifications/outbound-delivery.entity.js';
@@ -67,4 +68,5 @@ export const ENTITIES = [
   ReviewComment,
   HumanRequest,
   MergeJob,
+  PullRequest,
 ];

@@ -10,9 +10,11 @@ import { type DataSource } from 'typeorm';
 import { TOOLS } from '../../src/modules/mcp/tools/index.js';
 import { type TaskStatus } from '../../src/modules/tasks/task.entity.js';
 import { makeAgent, makeApiKey, makeMembership, makeUser, makeWorkspace } from '../factories/accounts.js';
-import { commit, git, initRepository } from '../factories/repositories.js';
 import { makeTask } from '../factories/tasks.js';
 import { startBuiltService } from '../support/built-service.js';
+import { saveToken, startGithubService } from '../factories/github.js';
+import { commit, git, makeRepository } from '../factories/repositories.js';
+import { GithubServer } from '../support/github-server.js';
 import { connectTo, createTestDatabase, type TestDatabase } from '../support/database.js';
 import { asUser, withKey } from '../support/login.js';
 import { until } from '../support/until.js';
@@ -339,6 +341,59 @@ describe('the tools', () => {
     expect(await answer).toMatchObject({ id: asked.id, status: 'resolved', response: 'green' });
   });
 
+  it('work on code: a worktree, what changed in it, the way to a remote and to the merge', async () => {
+    const path = join(repositories, 'app');
+    const { id: repo_id } = await makeRepository(db, workspace.team, path);
+    const { id: task_id, branch } = await task('in_progress', workspace.agent.id);
+    const at = { task_id, repo_id };
+    const nowhere = { task_id, repo_id: NOBODY };
+    const made = await ok('create_worktree', at, agent);
+    expect(made).toMatchObject({ branch, exists: true });
+    commit(made.path, { 'notes.md': 'done\n' }, 'the work');
+    expect(await ok('get_worktree', at, agent)).toEqual(made);
+    expect((await ok('get_task_diff', at)).diff).toContain('+done');
+    expect((await ok('get_changed_files', at)).items).toMatchObject([{ path: 'notes.md', status: 'A' }]);
+    expect(await ok('read_file', { ...at, path: 'notes.md' })).toMatchObject({ content: 'done\n' });
+    await fails('read_file', { ...at, path: 'other' }, 'file_not_found');
+    expect((await ok('get_commits', at)).items).toMatchObject([{ message: 'the work' }]);
+    git(repositories, 'clone', '-q', '--bare', path, 'app.git');
+    git(path, 'remote', 'add', 'origin', join(repositories, 'app.git'));
+    expect(await ok('push_branch', at, agent)).toEqual({ pushed: true, branch });
+    await fails('create_pr', at, 'git_failed');
+    await fails('get_pr_info', { task_id }, 'pull_request_not_found');
+    expect(await ok('get_merge_status', { task_id })).toMatchObject({ can_merge: false, merge_jobs: [] });
+    await fails('get_merge_status', { task_id: 987_654 }, 'task_not_found');
+    for (const name of ['create_worktree', 'get_worktree', 'remove_worktree', 'push_branch'])
+      await fails(name, nowhere, 'repository_not_found');
+    for (const name of ['get_task_diff', 'get_changed_files', 'get_commits'])
+      await fails(name, nowhere, 'repository_not_found');
+    expect(await ok('remove_worktree', at, agent)).toEqual({ removed: true });
+  });
+
+  it('open a pull request', async () => {
+    const github = await GithubServer.start();
+    try {
+      const allowed = await startGithubService({ ENTOURAGE_REPOS_DIR: repositories });
+      try {
+        const { team, key, org } = await makeWorkspace(allowed.db);
+        await saveToken(allowed, { org, key }, github);
+        const { id: repo_id, local_path } = await makeRepository(allowed.db, team, join(repositories, 'pr'));
+        git(local_path, 'remote', 'add', 'origin', 'https://github.example.com/acme/app.git');
+        const { id: task_id } = await makeTask(allowed.db, team);
+        const client = await McpClient.connect(allowed.url, withKey(key));
+        const opened = await client.call('create_pr', { task_id, repo_id });
+        expect(opened.data).toMatchObject({ pr_number: expect.any(Number) });
+        expect((await client.call('get_pr_info', { task_id })).data).toEqual(opened.data);
+        await client.close();
+        for (const name of ['create_pr', 'get_pr_info']) called.add(name);
+      } finally {
+        await allowed.close();
+      }
+    } finally {
+      await github.close();
+    }
+  });
+
   it('read and change how a team works', async () => {
     const team_id = workspace.team.id;
     const changed = await ok('update_team_settings', { team_id, require_review: false, branch_prefix: 'a/' });
@@ -369,41 +424,6 @@ describe('the tools', () => {
     await fails('end_session', { session_id: 987_654 }, 'session_not_found');
     expect(await ok('get_cost_summary', { team_id: team.id })).toMatchObject({ total_cost_usd: 15 });
     await fails('get_cost_summary', { team_id: NOBODY }, 'team_not_found');
-  });
-
-  it('work on code: worktree, changes, push, what keeps it from being merged', async () => {
-    const { team } = workspace;
-    const local_path = initRepository(join(repositories, 'code'));
-    const bare = join(repositories, 'remote.git');
-    git(repositories, 'init', '-q', '--bare', bare);
-    git(local_path, 'remote', 'add', 'origin', bare);
-    const { id: repo_id } = await ok('register_repo', { team_id: team.id, name: 'code', local_path });
-    const { id: task_id, branch } = await ok('create_task', { team_id: team.id, title: 'Code' });
-    const of = { task_id, repo_id };
-    const nothing = { task_id: 987_654, repo_id };
-    const { path } = await ok('create_worktree', of);
-    commit(path, { 'a.txt': 'first\n' }, 'A file');
-    expect(await ok('get_worktree', of)).toMatchObject({ exists: true, branch });
-    expect((await ok('get_task_diff', of)).diff).toContain('+first');
-    expect((await ok('get_changed_files', of)).items).toMatchObject([{ path: 'a.txt', status: 'A' }]);
-    expect(await ok('read_file', { ...of, path: 'a.txt' })).toMatchObject({ content: 'first\n' });
-    await fails('read_file', { ...of, path: '../../etc/passwd' }, 'validation_failed');
-    expect((await ok('get_commits', of)).items).toMatchObject([{ message: 'A file' }]);
-    expect(await ok('push_branch', of)).toMatchObject({ pushed: true });
-    expect(git(bare, 'log', '-1', '--format=%s', branch)).toBe('A file');
-    expect(await ok('get_merge_status', { task_id })).toMatchObject({ can_merge: false, merge_jobs: [] });
-    await fails('get_merge_status', { task_id: 0 }, 'validation_failed');
-    expect(await ok('remove_worktree', of)).toEqual({ removed: true });
-    for (const name of [
-      'create_worktree',
-      'get_worktree',
-      'get_task_diff',
-      'get_changed_files',
-      'get_commits',
-      'push_branch',
-      'remove_worktree',
-    ])
-      await fails(name, nothing, 'task_not_found');
   });
 
   it('were each called, with success and in vain', () => {

@@ -13,6 +13,7 @@ import { OutboundWebhookState } from '../../src/modules/notifications/outbound-w
 import { GithubCredential } from '../../src/modules/github/credentials/github-credential.entity.js';
 import { GithubWriteBack } from '../../src/modules/github/write-back/github-write-back.entity.js';
 import { MergeJob } from '../../src/modules/merges/merge-job.entity.js';
+import { PullRequest } from '../../src/modules/pull-requests/pull-request.entity.js';
 import { CodeRepository } from '../../src/modules/repositories/repository.entity.js';
 import { TeamConvention } from '../../src/modules/settings/team-convention.entity.js';
 import { StoredTeamSettings } from '../../src/modules/settings/team-settings.entity.js';
@@ -111,6 +112,13 @@ export async function makeTenant(db: DataSource, mark: string, offset = 0, repos
     requested_by: { type: 'user', id: owner.id },
     correlation_id,
     completed_at: new Date(),
+  });
+  await db.getRepository(PullRequest).insert({
+    task_id: task.id,
+    repo_id: repository.id,
+    org_id: org.id,
+    number: 1,
+    url: `https://github.com/${ofTeamMark}`,
   });
   await makeTask(db, team, {
     id: SUBTASK_ID + offset,

@@ -1,6 +1,9 @@
 import { type MigrationInterface, type QueryRunner } from 'typeorm';
 
-/** The merge queue: what was approved waits, for each repository in order, to become part of its default branch. */
+/**
+ * The merge queue: what was approved waits, for each repository in order, to become part of its default branch. And the
+ * pull requests that tasks have on GitHub.
+ */
 export class Merges1790000000009 implements MigrationInterface {
   name = 'Merges1790000000009';
 
@@ -54,13 +57,32 @@ export class Merges1790000000009 implements MigrationInterface {
     await runner.query(
       `ALTER TABLE merge_jobs ADD CONSTRAINT merge_jobs_repo_fkey FOREIGN KEY (repo_id) REFERENCES repositories(id) ON DELETE CASCADE`,
     );
+    await runner.query(`
+    CREATE TABLE pull_requests (
+      task_id bigint NOT NULL,
+      repo_id uuid NOT NULL,
+      org_id uuid NOT NULL,
+      number integer NOT NULL,
+      url text NOT NULL,
+      created_at timestamptz NOT NULL DEFAULT now(),
+      CONSTRAINT pull_requests_pkey PRIMARY KEY (task_id, repo_id)
+    )`);
+    await runner.query(
+      `ALTER TABLE pull_requests ADD CONSTRAINT pull_requests_org_fkey FOREIGN KEY (org_id) REFERENCES organizations(id) ON DELETE CASCADE`,
+    );
+    await runner.query(
+      `ALTER TABLE pull_requests ADD CONSTRAINT pull_requests_task_fkey FOREIGN KEY (task_id) REFERENCES tasks(id) ON DELETE CASCADE`,
+    );
+    await runner.query(
+      `ALTER TABLE pull_requests ADD CONSTRAINT pull_requests_repo_fkey FOREIGN KEY (repo_id) REFERENCES repositories(id) ON DELETE CASCADE`,
+    );
     await runner.query(`CREATE INDEX tasks_approved_idx ON tasks (id) WHERE status = 'in_approval'`);
     await runner.query(`CREATE SEQUENCE merge_fencing_token_seq`);
   }
 
   async down(runner: QueryRunner): Promise<void> {
     await runner.query(`DROP INDEX tasks_approved_idx`);
-    await runner.query(`DROP TABLE merge_jobs`);
+    await runner.query(`DROP TABLE merge_jobs, pull_requests`);
     await runner.query(`DROP SEQUENCE merge_fencing_token_seq`);
   }
 }

@@ -63,8 +63,7 @@ async function targetOf(
   disk: GitRepositories,
   { remote, org_id }: Push,
 ): Promise<{ url: string; isLocal: boolean }> {
-  const url =
-    (await configured(git, `remote.${remote}.pushurl`)) ?? (await configured(git, `remote.${remote}.url`));
+  const url = await remoteUrl(git, remote);
   if (url === null) throw new DomainError('git_failed', `The repository has no remote '${remote}'`);
   if (/^(https|ssh):\/\/[^-]/i.test(url)) return { url, isLocal: false };
   // user@host:path, which a path that begins with a slash or a dot is not.
@@ -80,6 +79,10 @@ async function targetOf(
     );
   return { url: path, isLocal: true };
 }
+
+/** Where a push to the remote goes; null when there is no such remote. @param remote a harmless name */
+export const remoteUrl = async (git: GitRepository, remote: string): Promise<string | null> =>
+  (await configured(git, `remote.${remote}.pushurl`)) ?? configured(git, `remote.${remote}.url`);
 
 async function configured(git: GitRepository, key: string): Promise<string | null> {
   const text = await git.run(['config', '--get-all', key]).catch(() => '');
