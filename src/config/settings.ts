@@ -113,7 +113,7 @@ export class Settings {
   @IsString()
   ENTOURAGE_REPOS_DIR?: string;
 
-  /** JSON file with the programs the `command` runtime may start. */
+  /** JSON file with the programs that the `command` runtime and the checks before a merge may start. */
   @IsOptional()
   @IsString()
   ENTOURAGE_COMMANDS_FILE?: string;
@@ -128,7 +128,7 @@ export class Settings {
   @IsBoolean({ message: 'must be true or false' })
   ENTOURAGE_OUTBOUND_HTTPS_ONLY: boolean = false;
 
-  /** Seconds a run may go without a heartbeat before it counts as lost. */
+  /** Seconds a run or a merge may go without a heartbeat before it counts as lost. */
   @Type(() => Number)
   @IsInt({ message: 'must be a whole number' })
   @Min(2)
