@@ -16,7 +16,11 @@ describe('sessions, usage and budgets', () => {
   let workspace: Awaited<ReturnType<typeof makeWorkspace>>;
   let agentKey: string;
   beforeAll(async () => {
-    service = await startTestService({ ENTOURAGE_POLL_SECONDS: 1, ENTOURAGE_SESSION_SILENCE_SECONDS: 600 });
+    service = await startTestService({
+      ENTOURAGE_POLL_SECONDS: 1,
+      ENTOURAGE_DB_POOL_SIZE: 25,
+      ENTOURAGE_SESSION_SILENCE_SECONDS: 600,
+    });
   });
   beforeEach(async () => {
     workspace = await makeWorkspace(service.db);

@@ -12,7 +12,7 @@ describe('human requests', () => {
   let crew: ReviewTeam;
   beforeAll(async () => {
     // Nothing here may wait for a poll.
-    service = await startTestService({ ENTOURAGE_POLL_SECONDS: 3600 });
+    service = await startTestService({ ENTOURAGE_POLL_SECONDS: 3600, ENTOURAGE_DB_POOL_SIZE: 25 });
     call = caller(service);
   });
   afterAll(() => service.close());

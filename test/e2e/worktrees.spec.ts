@@ -32,7 +32,7 @@ describe('a task in a repository', () => {
     base = realpathSync(mkdtempSync(join(tmpdir(), 'entourage-worktrees-')));
     root = join(base, 'repos');
     mkdirSync(root);
-    service = await startTestService({ ENTOURAGE_REPOS_DIR: root });
+    service = await startTestService({ ENTOURAGE_REPOS_DIR: root, ENTOURAGE_DB_POOL_SIZE: 25 });
     workspace = await makeWorkspace(service.db);
   });
   afterAll(async () => {
