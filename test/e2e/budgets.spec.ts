@@ -344,6 +344,29 @@ describe('sessions, usage and budgets', () => {
       expect((await claim()).task.id).toBe(task_id);
     });
 
+    it('of an agent do not keep its task from others that may have it', async () => {
+      const { id: task_id } = await task({ auto_assign: true });
+      const kept = await task();
+      await service.db
+        .getRepository(Agent)
+        .update(workspace.agent.id, { config: { daily_cost_limit_usd: 0 } });
+      const mate = await makeAgent(service.db, workspace.team);
+      expect(await reasonOf(task_id)).toBe('agent_must_claim');
+      expect(await reasonOf(kept.id)).toBe('over_budget');
+      const { body } = await post(`/agents/${mate.id}/claim`, {}, await keyOf(mate)).expect(200);
+      expect(body.run.task.id).toBe(task_id);
+    });
+
+    it('of an agent are numbers', async () => {
+      const config = { daily_cost_limit_usd: '5', task_cost_limit_usd: -1 };
+      const fields = ['config.daily_cost_limit_usd', 'config.task_cost_limit_usd'];
+      const body = { name: 'grace', config };
+      const made = await post(`/teams/${workspace.team.id}/agents`, body, workspace.key).expect(422);
+      expect(fieldsOf(made)).toEqual(fields);
+      const patched = service.http.patch(`/api/v1/agents/${workspace.agent.id}`).set(withKey(workspace.key));
+      expect(fieldsOf(await patched.send({ config }).expect(422))).toEqual(fields);
+    });
+
     it('reached during a run stop it, and hold its task until it is released', async () => {
       await set({ task_cost_limit_usd: 2 });
       const { id } = await task();

@@ -12,6 +12,7 @@ import { type Identity, reachable } from '../auth/identity.js';
 import { Agent, DEFAULT_MODEL } from './agent.entity.js';
 import { type AgentDto, type CreateAgentDto } from './agents.dto.js';
 import { assignRuntime, runtimeSecretPurpose } from './assign-runtime.js';
+import { checkCostLimits } from './cost-limits.js';
 
 /** The agents of teams. */
 @Injectable()
@@ -32,6 +33,7 @@ export class Agents {
   ): Promise<AgentDto> {
     if (manager === undefined)
       return this.agents.manager.transaction((transaction) => this.create(team, dto, transaction));
+    checkCostLimits(dto.config);
     const agent = manager.create(Agent, {
       id: newId(),
       org_id: team.org_id,

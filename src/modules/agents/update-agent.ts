@@ -8,6 +8,7 @@ import { Agent } from './agent.entity.js';
 import { type AgentDto, type UpdateAgentDto } from './agents.dto.js';
 import { Agents, markIdle, orNameTaken, toAgentDto } from './agents.service.js';
 import { assignRuntime } from './assign-runtime.js';
+import { checkCostLimits } from './cost-limits.js';
 
 /**
  * Whether the agent has a run, which this transaction then holds still. Taken before the agent's row, in the order of
@@ -30,6 +31,7 @@ export class UpdateAgent {
   async update(identity: Identity, id: string, dto: UpdateAgentDto): Promise<AgentDto> {
     const { org_id } = await this.agents.getReachable(identity, id);
     assertMayManage(identity, org_id);
+    checkCostLimits(dto.config);
     return orNameTaken(this.db.transaction((manager) => this.change(manager, id, dto)));
   }
 

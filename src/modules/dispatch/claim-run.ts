@@ -40,7 +40,7 @@ const ALLOWED = `(t.auto_assign OR t.assignee_id IN (SELECT i.id FROM agents i W
         OR t.auto_assign
           AND (t.auto_assign_role IS NULL OR t.auto_assign_role = a.role)
           AND (t.assignee_id IS NULL
-            OR NOT EXISTS (SELECT FROM agents s WHERE s.id = t.assignee_id AND s.status = 'idle')))
+            OR NOT EXISTS (SELECT FROM agents a WHERE a.id = t.assignee_id AND a.status = 'idle' AND NOT ${AGENT_OVER_BUDGET})))
       AND (t.dispatch_after IS NULL OR t.dispatch_after <= now())`;
 const ONE_TASK = `t.id = $8`;
 
@@ -54,9 +54,9 @@ export const READY = `${MAY_START}
  *
  * NO KEY UPDATE is the lock that two claimers cannot both have, yet a foreign key's check can: a message written about
  * a task does not hide it. The waiting tasks come in the order of their index, so that LIMIT 1 reads a few; the
- * EXISTS on its own is checked first, so that without an idle agent that may spend something no task is read. A task that changed between the
- * statement's snapshot and its lock is left to the next look, which that change asked for: PostgreSQL would judge the
- * new row by the old dependencies and sub-tasks.
+ * EXISTS on its own is checked first, so that without an idle agent that may spend something no task is read. A task
+ * that changed between the statement's snapshot and its lock is left to the next look, which that change asked for:
+ * PostgreSQL would judge the new row by the old dependencies and sub-tasks.
  */
 const claim = (agent: string, rule: string): string => `
 WITH pick AS MATERIALIZED (

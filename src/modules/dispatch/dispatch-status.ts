@@ -44,7 +44,7 @@ const ABLE = `
     WHERE a.team_id = t.team_id AND a.status = 'idle'
       AND (a.id = t.assignee_id OR t.auto_assign AND (t.auto_assign_role IS NULL OR a.role = t.auto_assign_role)
         AND (t.assignee_id IS NULL
-          OR NOT EXISTS (SELECT FROM agents s WHERE s.id = t.assignee_id AND s.status = 'idle')))
+          OR NOT EXISTS (SELECT FROM agents a WHERE a.id = t.assignee_id AND a.status = 'idle' AND NOT ${AGENT_OVER_BUDGET})))
   ) able ON true`;
 
 const waiting = (where: string, position: string): string => `
