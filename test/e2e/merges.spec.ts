@@ -499,7 +499,12 @@ describe('the merge queue', () => {
         .send({ auto_merge })
         .expect(200);
     const second = await makeRepository(service.db, workspace.team, `${path}-second`);
-    const { task } = await makeApproved(service.db, repository, { new: 'x\n' }, { status: 'in_review' });
+    const { task } = await makeApproved(
+      service.db,
+      repository,
+      { new: 'x\n' },
+      { status: 'in_review', repo_ids: [] },
+    );
     await service.db.getRepository(Review).delete({ task_id: task.id });
     commitTo(second.local_path, task.branch, { there: 'too\n' });
     await send('post', task, 'reviews').send({}).expect(201);

@@ -42,6 +42,7 @@ export async function makeApproved(
     { id: repository.team_id, org_id: repository.org_id },
     {
       status: 'in_approval',
+      repo_ids: [repository.id],
       branch: `task-${process.pid}-${count}`,
       ...values,
     },

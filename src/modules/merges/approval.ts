@@ -20,8 +20,8 @@ export class Approvals {
     reviews.commitsComeFrom((manager, task_id) => tips.newest(manager, task_id));
   }
 
-  async of(manager: EntityManager, task_id: number): Promise<Approval> {
-    const commit = await this.tips.newest(manager, task_id);
+  /** @param commit the newest of the task's branch, found outside of the transaction: git takes longer than a row. */
+  async of(manager: EntityManager, task_id: number, commit: string | null): Promise<Approval> {
     const { verdict, attempt, stale, counts } = await this.reviews.standing(manager, task_id, commit);
     return { verdict, attempt, refusal: counts ? null : why(verdict, stale) };
   }

@@ -1,5 +1,5 @@
 import { Injectable, Logger } from '@nestjs/common';
-import { DataSource, type EntityManager } from 'typeorm';
+import { DataSource } from 'typeorm';
 import { MERGES_CHANNEL } from '../../database/channels.js';
 import { DomainError } from '../../errors/domain-error.js';
 import { systemActor } from '../auth/identity.js';
@@ -37,23 +37,22 @@ export class AutoMerge {
     const found = await this.db.query<{ id: number }[]>(APPROVED, [this.behind]);
     this.behind = found.length < MAX_TASKS ? 0 : (found.at(-1)?.id ?? 0);
     for (const { id } of found)
-      await this.db
-        .transaction((manager) => this.queueTask(manager, id))
-        .catch((error: unknown) => {
-          // Somebody was faster, or it was moved there by hand without an approval: then a person goes on.
-          if (!(error instanceof DomainError))
-            this.logger.warn(
-              { err: error, task_id: id },
-              'an approved task could not be queued to be merged',
-            );
-        });
+      await this.queueTask(id).catch((error: unknown) => {
+        // Somebody was faster, or it was moved there by hand without an approval: then a person goes on.
+        if (!(error instanceof DomainError))
+          this.logger.warn({ err: error, task_id: id }, 'an approved task could not be queued to be merged');
+      });
   }
 
   /** Into every repository in which it has something to merge, together. */
-  private async queueTask(manager: EntityManager, task_id: number): Promise<void> {
+  private async queueTask(task_id: number): Promise<void> {
     const task = await this.tasks.get(task_id);
+    const tips = await this.tips.unmerged(this.db.manager, task);
+    const newest = await this.tips.newest(this.db.manager, task_id);
     const actor = systemActor('merges');
-    for (const { repository, commit } of await this.tips.unmerged(manager, task))
-      await this.queue.queue(manager, { task_id, repository, commit, strategy: 'rebase', actor });
+    await this.db.transaction(async (manager) => {
+      for (const { repository, commit } of tips)
+        await this.queue.queue(manager, { task_id, repository, commit, newest, strategy: 'rebase', actor });
+    });
   }
 }

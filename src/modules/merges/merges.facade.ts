@@ -5,6 +5,7 @@ import { Tasks } from '../tasks/tasks.facade.js';
 import { Approvals } from './approval.js';
 import { MergeJob } from './merge-job.entity.js';
 import { type MergeJobDto, type MergeStatusDto, toMergeJobDto, type MergeQuery } from './merges.dto.js';
+import { TaskTips } from './task-tips.js';
 import { QueueMerge } from './queue-merge.js';
 
 /** How far a task's merge is. */
@@ -14,12 +15,14 @@ export class Merges {
     private readonly db: DataSource,
     private readonly tasks: Tasks,
     private readonly approvals: Approvals,
+    private readonly tips: TaskTips,
     private readonly queue: QueueMerge,
   ) {}
 
   async status(identity: Identity, task_id: number): Promise<MergeStatusDto> {
     const task = await this.tasks.getReachable(identity, task_id);
-    const { verdict, attempt, refusal } = await this.approvals.of(this.db.manager, task_id);
+    const newest = await this.tips.newest(this.db.manager, task_id);
+    const { verdict, attempt, refusal } = await this.approvals.of(this.db.manager, task_id, newest);
     const jobs = await this.db.manager.find(MergeJob, {
       where: { task_id, ...reachable(identity) },
       order: { created_at: 'DESC', id: 'DESC' },

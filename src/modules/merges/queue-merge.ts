@@ -9,12 +9,15 @@ import { type Task } from '../tasks/task.entity.js';
 import { lockTask, recordEvent, TaskTransitions } from '../tasks/tasks.facade.js';
 import { TaskRepositories } from '../worktrees/worktrees.facade.js';
 import { Approvals } from './approval.js';
+import { TaskTips } from './task-tips.js';
 import { MergeJob, type MergeStrategy } from './merge-job.entity.js';
 
 export interface MergeRequest {
   task_id: number;
   repository: CodeRepository;
   commit: string;
+  /** The newest of the task's branch over all repositories: what the approval must be of. */
+  newest: string | null;
   strategy: MergeStrategy;
   actor: Actor;
 }
@@ -26,6 +29,7 @@ export class QueueMerge {
     private readonly db: DataSource,
     private readonly found: TaskRepositories,
     private readonly approvals: Approvals,
+    private readonly tips: TaskTips,
     private readonly transitions: TaskTransitions,
   ) {}
 
@@ -43,17 +47,18 @@ export class QueueMerge {
         'branch_not_found',
         'The task has no branch in this repository: nothing to merge',
       );
-    const request = { task_id, repository, commit, strategy, actor: identity.actor };
+    const newest = await this.tips.newest(this.db.manager, task_id);
+    const request = { task_id, repository, commit, newest, strategy, actor: identity.actor };
     return this.db.transaction((manager) => this.queue(manager, request));
   }
 
   /** In the manager's transaction. The task is `merging` from here on: nobody changes what is being merged. */
   async queue(manager: EntityManager, request: MergeRequest): Promise<MergeJob> {
-    const { task_id, repository, actor } = request;
+    const { task_id, repository, newest, actor } = request;
     const task = await lockTask(manager, task_id);
     if (task.status !== 'in_approval' && task.status !== 'merging')
       throw new DomainError('not_approved', `The task is '${task.status}': only approved work is merged`);
-    const { refusal, attempt } = await this.approvals.of(manager, task_id);
+    const { refusal, attempt } = await this.approvals.of(manager, task_id, newest);
     if (refusal !== null) throw new DomainError('not_approved', refusal);
     const job = await this.insert(manager, task, request);
     await recordEvent(manager, {

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { DomainError } from '../../errors/domain-error.js';
 import { systemActor } from '../auth/identity.js';
-import { type Task } from '../tasks/task.entity.js';
+import { Task } from '../tasks/task.entity.js';
 import {
   lockTask,
   Messages,
@@ -14,7 +14,7 @@ import { Approvals } from './approval.js';
 import { type ClaimedMerge } from './claim-merge.js';
 import { type MergeIntent } from './merge-job.entity.js';
 import { MergeNotCurrent, MergeRefused } from './merge-outcome.js';
-import { TaskTips } from './task-tips.js';
+import { type TaskTip, TaskTips } from './task-tips.js';
 
 const ACTOR = systemActor('merges');
 const TAKEN_OUT = 'The task was taken out of merging';
@@ -50,10 +50,11 @@ export class SettleMerge {
    * @throws MergeRefused, MergeNotCurrent
    */
   async recordIntent(job: ClaimedMerge, intent: MergeIntent): Promise<void> {
+    const newest = await this.tips.newest(this.db.manager, job.task_id);
     await this.db.transaction(async (manager) => {
       const task = await lockTask(manager, job.task_id);
       if (task.status !== 'merging') throw new MergeRefused('task_moved', TAKEN_OUT);
-      const { refusal } = await this.approvals.of(manager, job.task_id);
+      const { refusal } = await this.approvals.of(manager, job.task_id, newest);
       if (refusal !== null) throw new MergeRefused('not_approved', refusal);
       await this.write(manager, job, 'intents = intents || $3::jsonb', JSON.stringify([intent]));
     });
@@ -65,6 +66,7 @@ export class SettleMerge {
 
   /** The task is done once everything of it is merged. @param note what went wrong after the merge */
   async succeed(job: ClaimedMerge, commit: string, note: string | null): Promise<void> {
+    const left = await this.leftBeside(job);
     await this.db.transaction(async (manager) => {
       const task = await lockTask(manager, job.task_id);
       await this.write(
@@ -75,7 +77,7 @@ export class SettleMerge {
         note,
       );
       await this.record(manager, job, 'merge.succeeded', { commit, ...(note === null ? {} : { note }) });
-      if (task.status === 'merging' && !(await this.isMoreToMerge(manager, task, job)))
+      if (task.status === 'merging' && !(await isMoreToMerge(manager, job, left)))
         await this.complete(manager, task);
     });
   }
@@ -120,18 +122,12 @@ export class SettleMerge {
     if (count === 0) throw new MergeNotCurrent();
   }
 
-  /** In the queue, or in a repository that the task names and that nobody has queued it for yet. */
-  private async isMoreToMerge(manager: EntityManager, task: Task, job: ClaimedMerge): Promise<boolean> {
-    const [row] = await manager.query<{ open: boolean; merged: string[] }[]>(
-      `SELECT coalesce(bool_or(completed_at IS NULL), false) AS open,
-         coalesce(array_agg(repo_id) FILTER (WHERE status = 'success'), '{}') AS merged
-       FROM merge_jobs WHERE task_id = $1`,
-      [task.id],
-    );
-    if (row?.open) return true;
-    if (task.repo_ids.length === 0) return false;
-    const left = await this.tips.unmerged(manager, task);
-    return left.some(({ repository: { id } }) => id !== job.repo_id && !row?.merged.includes(id));
+  /** Repositories that the task names, and in which its branch is not merged. */
+  private async leftBeside(job: ClaimedMerge): Promise<TaskTip[]> {
+    const task = await this.db.manager.findOneByOrFail(Task, { id: job.task_id });
+    if (task.repo_ids.length === 0) return [];
+    const left = await this.tips.unmerged(this.db.manager, task);
+    return left.filter(({ repository }) => repository.id !== job.repo_id);
   }
 
   /** Between the merge and this line an agent may have gone on, and a team may require that this is reviewed as well. */
@@ -194,6 +190,22 @@ export class SettleMerge {
       correlation_id,
     });
   }
+}
+
+/** In the queue, or in a repository that nobody has queued it for yet. A tip that was squashed only looks unmerged. */
+async function isMoreToMerge(
+  manager: EntityManager,
+  { task_id }: ClaimedMerge,
+  left: TaskTip[],
+): Promise<boolean> {
+  const [row] = await manager.query<{ more: boolean }[]>(
+    `SELECT EXISTS (SELECT FROM merge_jobs WHERE task_id = $1 AND completed_at IS NULL) OR EXISTS (
+       SELECT FROM unnest($2::uuid[], $3::text[]) AS tip (repo_id, commit) WHERE NOT EXISTS (
+         SELECT FROM merge_jobs j WHERE j.task_id = $1 AND j.repo_id = tip.repo_id AND j.head_commit = tip.commit
+           AND j.status = 'success')) AS more`,
+    [task_id, left.map(({ repository }) => repository.id), left.map(({ commit }) => commit)],
+  );
+  return row?.more ?? false;
 }
 
 /** A task that leaves `merging` takes its jobs along, but for one whose merge may be happening this very moment. */
