@@ -15,23 +15,12 @@ import {
   MinLength,
   validateSync,
 } from 'class-validator';
-import { IsHttpUrl, IsNetwork, IsOrigin, IsPostgresUrl } from './setting-formats.js';
+import { commaSeparated, flag, IsHttpUrl, IsNetwork, IsOrigin, IsPostgresUrl } from './setting-formats.js';
 
 export const ROLES = ['api', 'dispatcher', 'notifier'] as const;
 export type Role = (typeof ROLES)[number];
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
-
-const commaSeparated = ({ value }: { value: unknown }): unknown =>
-  typeof value === 'string'
-    ? value
-        .split(',')
-        .map((part) => part.trim())
-        .filter(Boolean)
-    : value;
-
-const flag = ({ value }: { value: unknown }): unknown =>
-  value === 'true' || value === '1' ? true : value === 'false' || value === '0' ? false : value;
 
 /**
  * Every variable the service reads, with its default. Property names are the variables' own names, so that a
