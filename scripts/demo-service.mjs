@@ -6,16 +6,16 @@ import { join } from 'node:path';
 
 const START_SECONDS = 60;
 
-/** Resolves with its address and a function that stops it and removes its directory. */
-export async function startService(say) {
+/**
+ * `prepare` is given the service's directory and answers the programs of its agents and further settings. Resolves with
+ * the service's address and directory, and a function that stops it and removes the directory.
+ */
+export async function startService(say, prepare) {
   const directory = await mkdtemp(join(tmpdir(), 'entourage-demo-'));
   await chmod(directory, 0o711); // PostgreSQL runs as a user of its own where this runs as root.
-  const agent = join(import.meta.dirname, 'demo-agent.sh');
-  const commands = join(directory, 'commands.json');
-  await writeFile(
-    commands,
-    JSON.stringify({ 'demo-agent': { argv: ['/bin/sh', agent], timeout_seconds: 60 } }),
-  );
+  const { commands, settings = {} } = prepare(directory);
+  const commandsFile = join(directory, 'commands.json');
+  await writeFile(commandsFile, JSON.stringify(commands));
   const env = Object.fromEntries(
     Object.entries(process.env).filter(([name]) => !/^(ENTOURAGE_|DATABASE_|HOST$)/.test(name)),
   );
@@ -27,9 +27,10 @@ export async function startService(say) {
       ...env,
       PORT: '0',
       ENTOURAGE_DATA_DIR: join(directory, 'data'),
-      ENTOURAGE_COMMANDS_FILE: commands,
+      ENTOURAGE_COMMANDS_FILE: commandsFile,
       ENTOURAGE_LOG_LEVEL: 'warn',
       ENTOURAGE_LOG_PRETTY: 'false',
+      ...settings,
     },
   });
   let printed = '';
@@ -56,7 +57,7 @@ export async function startService(say) {
       child.stdout.setEncoding('utf8').on('data', (text) => (printed += text));
       void ended.then(() => fail(new Error(`the service ended:\n${printed}`)));
     });
-    return { url, stop, printed: () => printed };
+    return { url, directory, stop, printed: () => printed };
   } catch (error) {
     await stop();
     throw error;

@@ -1,90 +1,24 @@
 // The main job from nothing to a finished agent run: `npm run demo`. It starts a service of its own, or uses the one at
-// ENTOURAGE_URL, where it plays the agent itself.
-import { createHmac, randomBytes, randomUUID } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+// ENTOURAGE_URL, where it plays the agent itself. `npm run demo -- --team` shows a whole team instead: see demo-team.mjs.
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { client, makeTeam, say, sendIssue } from './demo-client.mjs';
 import { startService } from './demo-service.mjs';
+import { demonstrateTeam, prepareTeam } from './demo-team.mjs';
 
 const RUN_SECONDS = 60;
-const began = Date.now();
-const say = (line) => console.log(`${((Date.now() - began) / 1000).toFixed(1).padStart(5)} s  ${line}`);
 
-/** The API, called with these credentials; anything but 2xx ends the demo. */
-function client(url, credentials = {}) {
-  const call = async (path, options) => {
-    const { method = 'GET' } = options;
-    const answer = await fetch(`${url}/api/v1${path}`, options);
-    const text = await answer.text();
-    if (!answer.ok) throw new Error(`${method} ${path} answered ${answer.status}: ${text}`);
-    return JSON.parse(text);
-  };
-  return {
-    get: (path) => call(path, { headers: credentials }),
-    /** `body` is sent as it is when it is text, as JSON otherwise. */
-    post: (path, body, headers = {}) =>
-      call(path, {
-        method: 'POST',
-        headers: { 'Content-Type': 'application/json', ...credentials, ...headers },
-        body: typeof body === 'string' ? body : JSON.stringify(body),
-      }),
-  };
-}
-
-/** Register, log in, and set up who works: an organization with a team, an agent and a key. */
-async function makeAccounts(url, runtime) {
-  const api = client(url);
-  const mark = randomBytes(4).toString('hex');
-  const account = {
-    email: `demo-${mark}@example.com`,
-    name: 'Demo',
-    password: randomBytes(12).toString('hex'),
-  };
-  await api.post('/auth/register', account);
-  const { access_token } = await api.post('/auth/login', account);
-  const user = client(url, { Authorization: `Bearer ${access_token}` });
-  say(`registered and logged in as ${account.email}`);
-  const org = await user.post('/orgs', { name: 'Demo', slug: `demo-${mark}` });
-  const team = await user.post(`/orgs/${org.id}/teams`, { name: 'Keepers', slug: 'keepers' });
-  say(`organization ${org.slug} with team ${team.slug}, which has its manager agent already`);
+/** Who works: an engineer with a key of its own. */
+async function makeEngineer(url, runtime) {
+  const { org, team, user, api } = await makeTeam(url);
   const agent = await user.post(`/teams/${team.id}/agents`, { name: 'grace', role: 'engineer', ...runtime });
   say(`agent ${agent.name}, runtime ${agent.runtime}, ${agent.status}`);
-  const { key, prefix } = await user.post(`/auth/orgs/${org.id}/api-keys`, { name: 'demo' });
-  say(`API key ${prefix}…, used from here on`);
   const agentKey = await user.post(`/auth/orgs/${org.id}/api-keys`, {
     name: 'grace',
     scopes: ['agent'],
     agent_id: agent.id,
   });
-  return {
-    org,
-    team,
-    agent,
-    api: client(url, { 'X-API-Key': key }),
-    agentApi: client(url, { 'X-API-Key': agentKey.key }),
-  };
-}
-
-/** Sends GitHub's own kind of request: these bytes, signed. */
-async function sendIssue(api, webhook) {
-  const body = await readFile(
-    join(import.meta.dirname, '../test/fixtures/github/issues.opened.json'),
-    'utf8',
-  );
-  const signature = createHmac('sha256', webhook.secret).update(body).digest('hex');
-  const guid = randomUUID();
-  const answer = await api.post(`/webhooks/${webhook.id}/receive`, body, {
-    'X-GitHub-Event': 'issues',
-    'X-GitHub-Delivery': guid,
-    'X-Hub-Signature-256': `sha256=${signature}`,
-    'User-Agent': 'GitHub-Hookshot/demo',
-  });
-  const { title, labels } = JSON.parse(body).issue;
-  say(
-    `sent issues.opened "${title}" [${labels.map((label) => label.name).join(', ')}], ${body.length} bytes, signed`,
-  );
-  for (const action of answer.actions) say(`  → ${action}`);
-  return answer.delivery_id;
+  return { org, team, agent, api, agentApi: client(url, { 'X-API-Key': agentKey.key }) };
 }
 
 /** What an agent with the runtime `pull` does: ask for work, report, finish. */
@@ -112,7 +46,7 @@ async function follow(api, taskId) {
 }
 
 async function demonstrate(url, runtime) {
-  const { org, team, agent, api, agentApi } = await makeAccounts(url, runtime);
+  const { org, team, agent, api, agentApi } = await makeEngineer(url, runtime);
   const webhook = await api.post('/webhooks', {
     org_id: org.id,
     team_id: team.id,
@@ -136,6 +70,14 @@ async function demonstrate(url, runtime) {
   say('done: a GitHub issue became work that an agent has finished');
 }
 
+/** The program that plays the agent. */
+const prepareAgent = () => ({
+  commands: {
+    'demo-agent': { argv: ['/bin/sh', join(import.meta.dirname, 'demo-agent.sh')], timeout_seconds: 60 },
+  },
+});
+
+const isTeam = process.argv.includes('--team');
 const given = process.env.ENTOURAGE_URL?.replace(/\/+$/, '');
 let service;
 const stop = async () => {
@@ -146,12 +88,17 @@ const stop = async () => {
 for (const signal of ['SIGINT', 'SIGTERM'])
   process.once(signal, () => void stop().finally(() => process.exit(1)));
 try {
-  if (given === undefined) service = await startService(say);
-  const runtime =
-    given === undefined
-      ? { runtime: 'command', runtime_config: { command: 'demo-agent' } }
-      : { runtime: 'pull' };
-  await demonstrate(given ?? service.url, runtime);
+  if (isTeam && given !== undefined)
+    throw new Error('--team needs a service of its own: it puts programs and a repository beside it');
+  if (given === undefined) service = await startService(say, isTeam ? prepareTeam : prepareAgent);
+  if (isTeam) await demonstrateTeam(service);
+  else
+    await demonstrate(
+      given ?? service.url,
+      given === undefined
+        ? { runtime: 'command', runtime_config: { command: 'demo-agent' } }
+        : { runtime: 'pull' },
+    );
 } catch (error) {
   console.error(`the demo failed: ${error.message}${error.cause ? ` (${error.cause.message})` : ''}`);
   if (service) console.error(service.printed());

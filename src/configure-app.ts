@@ -12,6 +12,7 @@ import { validationPipe } from './http/validation.js';
 import { openApiDocument } from './openapi.js';
 import { LOGGER } from './logging/logging.module.js';
 import { requestLog } from './logging/request-log.middleware.js';
+import { ToolCatalog } from './modules/mcp/tool-catalog.js';
 
 /** Reads its own body: see RawBodyInterceptor. */
 const RECEIVE = /^\/api\/v1\/webhooks\/[^/]+\/receive\/?$/i;
@@ -41,10 +42,11 @@ export function configureApp(app: NestExpressApplication): NestExpressApplicatio
       origin: settings.ENTOURAGE_CORS_ORIGINS,
       exposedHeaders: ['Link', 'X-Request-ID', 'Retry-After', 'X-RateLimit-Limit', 'X-RateLimit-Remaining'],
     });
-  app.setGlobalPrefix('api/v1', { exclude: ['metrics'] });
+  app.setGlobalPrefix('api/v1', { exclude: ['metrics', 'mcp'] });
   app.useGlobalPipes(validationPipe());
   app.useGlobalInterceptors(new PageInterceptor());
   app.useGlobalFilters(new ProblemFilter());
+  app.get(ToolCatalog, { strict: false }).describe(() => openApiDocument(app));
   SwaggerModule.setup('docs', app, () => openApiDocument(app), {
     jsonDocumentUrl: 'docs-json',
     customSiteTitle: 'Entourage API',

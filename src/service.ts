@@ -9,6 +9,7 @@ import { configureApp } from './configure-app.js';
 import { lockDataDirectory, loadSecrets } from './database/data-directory.js';
 import { startEmbeddedPostgres } from './database/embedded-postgres.js';
 import { migrate } from './database/migrate.js';
+import { urlOf } from './http/service-address.js';
 
 /** What requests and runs may take beyond the grace period before the shutdown goes on without them. */
 const CLOSE_SECONDS = 5;
@@ -56,9 +57,7 @@ export async function startService(settings: Settings, options: StartOptions = {
     configureApp(app);
     signal?.throwIfAborted();
     await app.listen(resolved.PORT, resolved.HOST);
-    const { address, port, family } = app.getHttpServer().address() as AddressInfo;
-    const host = address === '::' || address === '0.0.0.0' ? 'localhost' : address;
-    return { url: `http://${family === 'IPv6' && host === address ? `[${host}]` : host}:${port}`, stop };
+    return { url: urlOf(app.getHttpServer().address() as AddressInfo), stop };
   } catch (error) {
     await stop();
     throw error;

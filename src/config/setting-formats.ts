@@ -37,3 +37,16 @@ export const IsPostgresUrl = format('isPostgresUrl', isPostgresUrl, 'must be a p
 export const IsHttpUrl = format('isHttpUrl', isHttpUrl, 'must be an http(s) URL');
 export const IsNetwork = format('isNetwork', isNetwork, 'must be addresses or networks such as 10.0.0.0/8');
 export const IsOrigin = format('isOrigin', isOrigin, 'must be origins such as https://app.example.com');
+
+/** For `@Transform`: a list of an environment variable. */
+export const commaSeparated = ({ value }: { value: unknown }): unknown =>
+  typeof value === 'string'
+    ? value
+        .split(',')
+        .map((part) => part.trim())
+        .filter(Boolean)
+    : value;
+
+/** For `@Transform`: a yes or no of an environment variable. */
+export const flag = ({ value }: { value: unknown }): unknown =>
+  value === 'true' || value === '1' ? true : value === 'false' || value === '0' ? false : value;

@@ -15,23 +15,12 @@ import {
   MinLength,
   validateSync,
 } from 'class-validator';
-import { IsHttpUrl, IsNetwork, IsOrigin, IsPostgresUrl } from './setting-formats.js';
+import { commaSeparated, flag, IsHttpUrl, IsNetwork, IsOrigin, IsPostgresUrl } from './setting-formats.js';
 
 export const ROLES = ['api', 'dispatcher', 'notifier'] as const;
 export type Role = (typeof ROLES)[number];
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
-
-const commaSeparated = ({ value }: { value: unknown }): unknown =>
-  typeof value === 'string'
-    ? value
-        .split(',')
-        .map((part) => part.trim())
-        .filter(Boolean)
-    : value;
-
-const flag = ({ value }: { value: unknown }): unknown =>
-  value === 'true' || value === '1' ? true : value === 'false' || value === '0' ? false : value;
 
 /**
  * Every variable the service reads, with its default. Property names are the variables' own names, so that a
@@ -113,7 +102,7 @@ export class Settings {
   @IsString()
   ENTOURAGE_REPOS_DIR?: string;
 
-  /** JSON file with the programs the `command` runtime may start. */
+  /** JSON file with the programs that the `command` runtime and the checks before a merge may start. */
   @IsOptional()
   @IsString()
   ENTOURAGE_COMMANDS_FILE?: string;
@@ -128,7 +117,7 @@ export class Settings {
   @IsBoolean({ message: 'must be true or false' })
   ENTOURAGE_OUTBOUND_HTTPS_ONLY: boolean = false;
 
-  /** Seconds a run may go without a heartbeat before it counts as lost. */
+  /** Seconds a run or a merge may go without a heartbeat before it counts as lost. */
   @Type(() => Number)
   @IsInt({ message: 'must be a whole number' })
   @Min(2)
@@ -148,6 +137,13 @@ export class Settings {
   @Min(0)
   @Max(3600)
   ENTOURAGE_RUN_BACKOFF_SECONDS: number = 10;
+
+  /** Seconds of silence after which a session outside of a run counts as ended. */
+  @Type(() => Number)
+  @IsNumber({}, { message: 'must be a number' })
+  @Min(1)
+  @Max(86_400)
+  ENTOURAGE_SESSION_SILENCE_SECONDS: number = 1800;
 
   /** Runs this process supervises at once. */
   @Type(() => Number)

@@ -7,6 +7,11 @@ export const OUTBOUND_CHANNEL = 'entourage_outbound';
 
 /** Write-backs to GitHub that are due; the payload says nothing. */
 export const WRITE_BACKS_CHANNEL = 'entourage_write_backs';
+/** There is something to merge. Without ids: whoever merges looks at the whole queue, which is short. */
+export const MERGES_CHANNEL = 'entourage_merges';
+
+/** Questions to people that were asked, answered or given up: `{request_id, agent_id, team_id, status}`. */
+export const HUMAN_REQUESTS_CHANNEL = 'entourage_human_requests';
 
 /** Ids, or `*` where they are too many for one payload or not known: the listener looks at everything. */
 export type ChangedIds = string[] | '*';
@@ -18,6 +23,16 @@ export const teamsPayload = (teams: Iterable<string>): string => payload('teams'
 export const runsPayload = (runs: Iterable<string>): string => payload('runs', runs);
 export const readTeams = (text: string): ChangedIds => readIds('teams', text);
 export const readRuns = (text: string): ChangedIds => readIds('runs', text);
+
+/** Null stands for any: what cannot be read must not hide an answer. */
+export function readRequestId(text: string): number | null {
+  try {
+    const id = (JSON.parse(text) as Record<string, unknown> | null)?.['request_id'];
+    return typeof id === 'number' ? id : null;
+  } catch {
+    return null;
+  }
+}
 
 function payload(name: 'teams' | 'runs', given: Iterable<string>): string {
   const ids = [...given];

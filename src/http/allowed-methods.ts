@@ -1,4 +1,5 @@
 import { type Request } from 'express';
+import { METHODS } from 'node:http';
 
 interface Layer {
   match(path: string): boolean;
@@ -12,7 +13,10 @@ export function allowedMethods(request: Request): string[] {
   const [path = ''] = request.originalUrl.split('?', 1);
   const methods = stack
     .filter((layer) => layer.route !== undefined && layer.match(path))
-    .flatMap((layer) => Object.keys(layer.route?.methods ?? {}))
+    .map((layer) => Object.keys(layer.route?.methods ?? {}))
+    // What answers every method is Nest's own 404 outside the global prefix.
+    .filter((methods) => methods.length < METHODS.length)
+    .flat()
     .filter((method) => method !== '_all')
     .map((method) => method.toUpperCase());
   return [...new Set(methods)].sort();

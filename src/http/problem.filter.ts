@@ -22,6 +22,20 @@ const CODE_OF_STATUS: Record<number, ErrorCode> = {
   503: 'service_unavailable',
 };
 
+/** The body of a failure (RFC 9457). */
+export function problemJson({ code, detail, extra: { errors } }: DomainError): string {
+  const status = ERROR_CODES[code];
+  return JSON.stringify({
+    type: 'about:blank',
+    title: STATUS_CODES[status],
+    status,
+    detail,
+    code,
+    ...(errors ? { errors } : {}),
+    request_id: requestContext()?.request_id ?? null,
+  });
+}
+
 /** Answers every failure as problem+json (RFC 9457). What nobody foresaw is a 500 without detail, logged with it. */
 @Catch()
 export class ProblemFilter implements ExceptionFilter {
@@ -40,20 +54,7 @@ export class ProblemFilter implements ExceptionFilter {
     if (status === 401 && problem.code !== 'invalid_signature')
       response.setHeader('WWW-Authenticate', 'Bearer');
     for (const [name, value] of Object.entries(problem.extra.headers ?? {})) response.setHeader(name, value);
-    response
-      .status(status)
-      .type('application/problem+json')
-      .send(
-        JSON.stringify({
-          type: 'about:blank',
-          title: STATUS_CODES[status],
-          status,
-          detail: problem.detail,
-          code: problem.code,
-          ...(problem.extra.errors ? { errors: problem.extra.errors } : {}),
-          request_id: requestContext()?.request_id ?? null,
-        }),
-      );
+    response.status(status).type('application/problem+json').send(problemJson(problem));
   }
 
   private toProblem(error: unknown, request: Request): DomainError {

@@ -5,6 +5,8 @@ export interface RequestContext {
   trace_id: string;
   /** Set once it is known which delivery or task the work belongs to. */
   correlation_id?: string;
+  /** The tool that an agent called, of the names that there are. */
+  tool?: string;
 }
 
 const storage = new AsyncLocalStorage<RequestContext>();
@@ -20,4 +22,10 @@ export const requestContext = (): RequestContext | undefined => storage.getStore
 export function correlate(correlation_id: string): void {
   const context = storage.getStore();
   if (context !== undefined) context.correlation_id = correlation_id;
+}
+
+/** Lets the rest of the request, and its line in the log, name the tool that was called. */
+export function noteTool(tool: string): void {
+  const context = storage.getStore();
+  if (context !== undefined) context.tool = tool;
 }

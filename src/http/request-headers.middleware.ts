@@ -1,5 +1,6 @@
 import { type NextFunction, type Request, type Response } from 'express';
 import { newId } from '../database/new-id.js';
+import { outerContext } from './in-process.js';
 import { withRequestContext } from './request-context.js';
 
 const ACCEPTABLE_ID = /^[\w.:-]{1,128}$/;
@@ -25,7 +26,8 @@ export function requestHeaders(request: Request, response: Response, next: NextF
       );
     return writeHead(...args);
   }) as typeof response.writeHead;
-  withRequestContext({ request_id, trace_id }, next);
+  // What the service asks itself is part of the request that it serves.
+  withRequestContext(outerContext(request) ?? { request_id, trace_id }, next);
 }
 
 /** `/api/v1/orgs/` → `/api/v1/orgs`, keeping method and body (307). */

@@ -1,5 +1,6 @@
 import { type NextFunction, type Request, type Response } from 'express';
 import { type Logger } from 'pino';
+import { isInProcess } from '../http/in-process.js';
 import { requestContext } from '../http/request-context.js';
 
 /** Asked every few seconds by machines: below `info`. */
@@ -20,11 +21,13 @@ export function requestLog(
   return (request, response, next) => {
     const began = process.hrtime.bigint();
     const path = request.path.slice(0, LONGEST_PATH);
+    // The line of the request that it was sent for tells of it already.
+    const isQuiet = QUIET.test(path) || isInProcess(request);
     // Taken here: the socket's events happen outside the request's own context.
     const context = requestContext();
     response.once('close', () => {
       const status = response.statusCode;
-      const level = status >= 500 ? 'error' : QUIET.test(path) ? 'debug' : 'info';
+      const level = status >= 500 ? 'error' : isQuiet ? 'debug' : 'info';
       if (!logger.isLevelEnabled(level)) return;
       const actor = (request as Request & { user?: Caller }).user?.actor;
       logger[level](

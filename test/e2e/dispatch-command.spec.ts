@@ -39,6 +39,7 @@ describe('a task whose agent is a command', () => {
       JSON.stringify({
         cat: shell('cat'),
         env: shell('env'),
+        frugal: shell(`echo done; echo '{"usage": {"output_tokens": 200000}}'`),
         fail: shell('echo broken >&2; exit 7'),
         crash: shell('kill -KILL $$'),
         flaky: shell(`[ $ENTOURAGE_ATTEMPT -ge 2 ] && echo done`),
@@ -124,6 +125,15 @@ describe('a task whose agent is a command', () => {
     const shown = (await get(`/runs/${run!.id}`).expect(200)).body;
     expect(shown).toMatchObject({ id: run!.id, status: 'succeeded', output: run!.output });
     expect(shown.fencing_token).toBeUndefined();
+  });
+
+  it('says with the last line of its output what it used', async () => {
+    const worker = await agent('frugal');
+    const { id } = await task();
+    await reaches(id, 'in_review');
+    const { body } = await get(`/agents/${worker.id}/sessions`).expect(200);
+    expect(body).toEqual([expect.objectContaining({ task_id: id, tokens_out: 200_000, cost_usd: 3 })]);
+    expect(body[0]).toMatchObject({ run_id: (await runs(id))[0]!.id, ended_at: expect.any(String) });
   });
 
   it('is told its source as data, notes, unread messages; these are processed when it succeeds', async () => {

@@ -78,6 +78,45 @@ describe('notifications', () => {
     expect(receiver.received[6]!.json.data.verdict).toBe('approve');
   });
 
+  it('tells of reviews by their own events, each once, and the sequence goes on without a gap', async () => {
+    await hook({ events: ['*'] });
+    const task = await makeTask({ assignee_id: work.agent.id });
+    const review = async (verdict: string): Promise<void> => {
+      const { id } = await call('post', `/tasks/${task.id}/reviews`, {});
+      await call('post', `/reviews/${id}/verdict`, { verdict });
+    };
+    await move(task.id, 'in_progress');
+    await move(task.id, 'in_review');
+    await review('reject');
+    await review('request_changes');
+    await move(task.id, 'in_progress');
+    await call('post', `/tasks/${task.id}/reviews`, {});
+    await move(task.id, 'in_review');
+    await call('post', `/tasks/${task.id}/approve`, {});
+    await arrived(14);
+    const told = receiver.received.map(({ json }) => [json.event, json.data.verdict ?? json.data.status]);
+    expect(told).toEqual([
+      ['task.created', 'todo'],
+      ['task.assigned', 'todo'],
+      ['task.status_changed', 'in_progress'],
+      ['task.status_changed', 'in_review'],
+      // The move told of it: the first request since then does not tell again.
+      ['review.requested', 'in_review'],
+      ['review.verdict', 'reject'],
+      ['review.requested', 'in_review'],
+      ['review.verdict', 'request_changes'],
+      ['task.status_changed', 'todo'],
+      ['task.status_changed', 'in_progress'],
+      // Asked for before the move, which says nothing of it.
+      ['review.requested', 'in_progress'],
+      ['task.status_changed', 'in_review'],
+      ['review.verdict', 'approve'],
+      ['task.status_changed', 'in_approval'],
+    ]);
+    const sequences = receiver.received.map(({ json }) => json.sequence);
+    expect(sequences).toEqual(sequences.map((_, index) => index + 1));
+  });
+
   it('signs the exact bytes in both ways, with the headers that receivers look for', async () => {
     const { id, secret } = await hook({ events: ['task.created'], api_key: 'key-of-the-receiver' });
     await makeTask({ title: 'Größe 12 … 🚢' });

@@ -14,7 +14,7 @@ describe('sub-tasks', () => {
   let key: string;
 
   beforeAll(async () => {
-    service = await startTestService({ ENTOURAGE_ROLES: ['api'] });
+    service = await startTestService({ ENTOURAGE_ROLES: ['api'], ENTOURAGE_DB_POOL_SIZE: 25 });
   });
   afterAll(() => service.close());
   beforeEach(async () => {

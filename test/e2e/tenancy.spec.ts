@@ -1,4 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { mkdtempSync, realpathSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import supertest, { type Response } from 'supertest';
 import { type DataSource } from 'typeorm';
 import { makeAgent, makeApiKey, makeTeam } from '../factories/accounts.js';
@@ -33,7 +36,7 @@ const PUBLIC = [
 ];
 
 /** Not in the document. */
-const UNDOCUMENTED = /^\w[\w-]* \/(docs|docs-json|docs-yaml|docs\/.*|metrics)$/;
+const UNDOCUMENTED = /^\w[\w-]* \/(docs|docs-json|docs-yaml|docs\/.*|metrics|mcp)$/;
 
 /** Lists that are empty, by contract, for what does not exist: a stranger gets the same answer as for no id at all. */
 const EMPTY_FOR_UNKNOWN = ['GET /api/v1/tasks/{task_id}/events'];
@@ -45,6 +48,8 @@ const ALIASES: Record<string, string> = {
   recipient_id: 'agent_id',
   sender_id: 'agent_id',
   actor_id: 'user_id',
+  reviewer_id: 'user_id',
+  author_id: 'user_id',
   depends_on: 'task_id',
   parent_id: 'task_id',
 };
@@ -53,12 +58,15 @@ const ALIASES: Record<string, string> = {
 const SAMPLES: Record<string, unknown> = {
   slug: 'stranger',
   local_path: 'stranger',
+  path: 'README',
   events: ['issues'],
   depends_on_indices: [],
   config: {},
   runtime_config: {},
   recipient_type: 'agent',
   sender_type: 'agent',
+  reviewer_type: 'user',
+  commit: 'abcdef1',
 };
 
 const nameOf = ({ method, path }: Operation): string => `${method.toUpperCase()} ${path}`;
@@ -70,6 +78,7 @@ const idName = (field: string): string | undefined => {
 
 describe('tenancy', () => {
   let database: TestDatabase;
+  let repos: string;
   let db: DataSource;
   let service: { url: string; stop(): Promise<void> };
   let document: Document;
@@ -81,11 +90,16 @@ describe('tenancy', () => {
   beforeAll(async () => {
     database = await createTestDatabase();
     db = await connectTo(database.url);
-    service = await startBuiltService({ DATABASE_URL: database.url, ENTOURAGE_ROLES: 'api' });
+    repos = realpathSync(mkdtempSync(join(tmpdir(), 'tenancy-')));
+    service = await startBuiltService({
+      DATABASE_URL: database.url,
+      ENTOURAGE_ROLES: 'api',
+      ENTOURAGE_REPOS_DIR: repos,
+    });
     document = (await supertest(service.url).get('/docs-json').expect(200)).body as Document;
     operations = operationsOf(document);
-    victim = await makeTenant(db, MARK);
-    stranger = await makeTenant(db, 'other-tenant', 10);
+    victim = await makeTenant(db, MARK, 0, repos);
+    stranger = await makeTenant(db, 'other-tenant', 10, repos);
     const otherTeam = await makeTeam(db, String(victim.ids['org_id']), { name: 'Other', slug: 'other' });
     const colleague = await makeAgent(db, otherTeam, { name: 'colleague' });
     const colleaguesKey = (scopes: ('all' | 'agent')[]) =>
@@ -110,6 +124,7 @@ describe('tenancy', () => {
     await service?.stop();
     await db?.destroy();
     await database?.drop();
+    rmSync(repos, { recursive: true, force: true });
   });
 
   const idOf = (tenant: Tenant, name: string, of: string): string | number => {
@@ -152,6 +167,7 @@ describe('tenancy', () => {
       name === 'key' ? 'notes' : String(idOf(ids.path, name, nameOf(operation))),
     );
     const query = operation.queryParameters.flatMap((name) => {
+      if (name === 'path') return [[name, String(SAMPLES[name])] as [string, string]];
       const id = idName(name);
       return id === undefined
         ? []
@@ -182,7 +198,7 @@ describe('tenancy', () => {
     const row =
       claims === 'with claims'
         ? `to_jsonb(t) - 'last_used_at'`
-        : `(to_jsonb(t) - 'last_used_at' - 'claimed_sender') #- '{metadata,claimed}'`;
+        : `(to_jsonb(t) - 'last_used_at' - 'claimed_sender' - 'claimed') #- '{metadata,claimed}'`;
     const tables = await db.query<{ name: string }[]>(
       `SELECT c.oid::regclass::text AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
        WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND n.nspname = 'public' ORDER BY 1`,

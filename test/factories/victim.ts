@@ -1,20 +1,30 @@
+import { join } from 'node:path';
 import { zstdCompressSync } from 'node:zlib';
 import { type DataSource } from 'typeorm';
 import { newId, idTime } from '../../src/database/new-id.js';
 import { Delivery } from '../../src/modules/deliveries/delivery.entity.js';
 import { DeliveryKey } from '../../src/modules/deliveries/delivery-key.entity.js';
 import { DeliveryPartitions } from '../../src/modules/deliveries/delivery-partitions.service.js';
+import { AgentSession } from '../../src/modules/budgets/agent-session.entity.js';
 import { AgentRun } from '../../src/modules/dispatch/agent-run.entity.js';
 import { OutboundDelivery } from '../../src/modules/notifications/outbound-delivery.entity.js';
 import { OutboundWebhook } from '../../src/modules/notifications/outbound-webhook.entity.js';
 import { OutboundWebhookState } from '../../src/modules/notifications/outbound-webhook-state.entity.js';
 import { GithubCredential } from '../../src/modules/github/credentials/github-credential.entity.js';
 import { GithubWriteBack } from '../../src/modules/github/write-back/github-write-back.entity.js';
+import { MergeJob } from '../../src/modules/merges/merge-job.entity.js';
+import { PullRequest } from '../../src/modules/pull-requests/pull-request.entity.js';
 import { CodeRepository } from '../../src/modules/repositories/repository.entity.js';
+import { TeamConvention } from '../../src/modules/settings/team-convention.entity.js';
+import { StoredTeamSettings } from '../../src/modules/settings/team-settings.entity.js';
+import { HumanRequest } from '../../src/modules/human-requests/human-request.entity.js';
+import { Review } from '../../src/modules/reviews/review.entity.js';
+import { ReviewComment } from '../../src/modules/reviews/review-comment.entity.js';
 import { Message } from '../../src/modules/tasks/message.entity.js';
 import { TaskEvent } from '../../src/modules/tasks/task-event.entity.js';
 import { Webhook } from '../../src/modules/webhooks/webhook.entity.js';
 import { makeAgent, makeApiKey, makeMembership, makeOrganization, makeTeam, makeUser } from './accounts.js';
+import { commitTo, initRepository } from './repositories.js';
 import { makeTask } from './tasks.js';
 
 /** Every name, text and secret of a tenant holds this, so that it is known wherever it turns up. */
@@ -26,14 +36,20 @@ export const MARK_OF_TEAM = `${MARK} of-team`;
 /** Numbers of their own, which no other row of a test has. */
 const TASK_ID = 990_000_001;
 const MESSAGE_ID = 990_000_002;
+const SESSION_ID = 990_000_009;
 const APP_ID = 990_000_003;
 const INSTALLATION_ID = 990_000_004;
 const SUBTASK_ID = 990_000_005;
+const REVIEW_ID = 990_000_007;
+const HUMAN_REQUEST_ID = 990_000_008;
 
 export type Tenant = Awaited<ReturnType<typeof makeTenant>>;
 
-/** An organization with one of everything, and the ids of all by the names that parameters have. */
-export async function makeTenant(db: DataSource, mark: string, offset = 0) {
+/**
+ * An organization with one of everything, and the ids of all by the names that parameters have. Its repository is on the
+ * disk if there is a directory for it.
+ */
+export async function makeTenant(db: DataSource, mark: string, offset = 0, repos_dir?: string) {
   const ofTeamMark = `${mark} of-team`;
   const org = await makeOrganization(db, { name: `${mark} org`, slug: `org-${mark}` });
   const owner = await makeUser(db, { name: `${mark} owner`, email: `owner@${mark}.example.com` });
@@ -52,11 +68,15 @@ export async function makeTenant(db: DataSource, mark: string, offset = 0) {
     name: `${ofTeamMark} agent key`,
   });
   const ofTeam = { org_id: org.id, team_id: team.id };
+  await db
+    .getRepository(StoredTeamSettings)
+    .insert({ team_id: team.id, values: { notifications: { to: ofTeamMark } } });
+  await db.getRepository(TeamConvention).insert({ team_id: team.id, key: 'notes', content: ofTeamMark });
   const repository = await db.getRepository(CodeRepository).save({
     id: newId(),
     ...ofTeam,
     name: `${ofTeamMark} repository`,
-    local_path: `/srv/${mark}`,
+    local_path: join(repos_dir ?? '/srv', mark),
   });
   const webhook = await db.getRepository(Webhook).save({
     id: newId(),
@@ -75,6 +95,30 @@ export async function makeTenant(db: DataSource, mark: string, offset = 0) {
     assignee_id: agent.id,
     correlation_id,
     tags: [ofTeamMark],
+  });
+  if (repos_dir !== undefined) {
+    initRepository(repository.local_path);
+    commitTo(repository.local_path, task.branch, { README: ofTeamMark }, ofTeamMark);
+  }
+  await db.getRepository(MergeJob).insert({
+    ...ofTeam,
+    task_id: task.id,
+    repo_id: repository.id,
+    repo_path: repository.local_path,
+    strategy: 'rebase',
+    status: 'failed',
+    head_commit: mark,
+    error: ofTeamMark,
+    requested_by: { type: 'user', id: owner.id },
+    correlation_id,
+    completed_at: new Date(),
+  });
+  await db.getRepository(PullRequest).insert({
+    task_id: task.id,
+    repo_id: repository.id,
+    org_id: org.id,
+    number: 1,
+    url: `https://github.com/${ofTeamMark}`,
   });
   await makeTask(db, team, {
     id: SUBTASK_ID + offset,
@@ -114,6 +158,43 @@ export async function makeTenant(db: DataSource, mark: string, offset = 0) {
     heartbeat_at: new Date(),
     prompt: ofTeamMark,
     correlation_id,
+  });
+  const review_id = REVIEW_ID + offset;
+  const owner_actor = { type: 'user' as const, id: owner.id };
+  await db.getRepository(Review).save({
+    id: review_id,
+    ...ofTeam,
+    task_id: task.id,
+    attempt: 1,
+    reviewer_type: 'user',
+    requested_by: owner_actor,
+  });
+  await db.getRepository(ReviewComment).save({
+    ...ofTeam,
+    review_id,
+    author_id: owner.id,
+    author_type: 'user',
+    actor: owner_actor,
+    content: ofTeamMark,
+  });
+  const human_request_id = HUMAN_REQUEST_ID + offset;
+  await db.getRepository(HumanRequest).save({
+    id: human_request_id,
+    ...ofTeam,
+    agent_id: agent.id,
+    task_id: task.id,
+    kind: 'question',
+    question: ofTeamMark,
+    asked_by: { type: 'agent', id: agent.id },
+  });
+  const session = await db.getRepository(AgentSession).save({
+    id: SESSION_ID + offset,
+    ...ofTeam,
+    agent_id: agent.id,
+    task_id: task.id,
+    run_id: run.id,
+    model: ofTeamMark,
+    tokens_in: 1,
   });
   const delivery_id = newId();
   const created_at = idTime(delivery_id)!;
@@ -199,10 +280,13 @@ export async function makeTenant(db: DataSource, mark: string, offset = 0) {
       task_id: task.id,
       message_id,
       run_id: run.id,
+      session_id: session.id,
       outbound_webhook_id: outbound.id,
       outbound_delivery_id: outboundDelivery.id,
       app_id,
       installation_id,
+      review_id,
+      human_request_id,
     } as Record<string, string | number>,
     email: member.email,
   };

@@ -6,9 +6,12 @@ import { parseCommands } from '../../src/config/commands.js';
 const example = (name: string): string => `${process.cwd()}/examples/agents/${name}`;
 
 describe('the examples of agents', () => {
-  it.each(['claude-code.json', 'shell-script.json'])('%s is a valid commands file', (name) => {
-    expect(parseCommands(readFileSync(example(name), 'utf8')).size).toBe(1);
-  });
+  it.each(['claude-code.json', 'mcp-agent.json', 'shell-script.json'])(
+    '%s is a valid commands file',
+    (name) => {
+      expect(parseCommands(readFileSync(example(name), 'utf8')).size).toBe(1);
+    },
+  );
 
   it('echo.sh reads a prompt and succeeds', () => {
     const said = execFileSync('/bin/sh', [example('echo.sh')], {

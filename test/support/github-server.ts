@@ -47,6 +47,8 @@ export class GithubServer {
   readonly comments = new Map<string, GithubComment[]>();
   readonly labels = new Map<string, string[]>();
   readonly states = new Map<string, { state: string; state_reason: string | null }>();
+  /** By repository and `owner:branch`. */
+  readonly pulls = new Map<string, Json>();
   readonly deliveries = new Map<string, HookDelivery[]>();
   readonly redelivered: string[] = [];
   readonly tokens = new Set(['ghp_test_token_1234']);
@@ -186,7 +188,20 @@ export class GithubServer {
       /^\/((?:repos\/[^/]+\/[^/]+|orgs\/[^/]+)\/hooks\/\d+)\/deliveries\/(\d+)\/attempts$/,
     );
     if (attempt) return this.redeliver(attempt[0]!, attempt[1]!);
+    const pulls = on('POST', /^\/repos\/([^/]+\/[^/]+)\/pulls$/);
+    if (pulls) return this.openPull(pulls[0]!, body);
+    const listed = on('GET', /^\/repos\/([^/]+\/[^/]+)\/pulls$/);
+    if (listed) return [200, [this.pulls.get(`${listed[0]} ${call.query.get('head')}`)].filter(Boolean)];
     return [404, { message: 'Not Found', documentation_url: 'https://docs.github.com/rest' }];
+  }
+
+  private openPull(repository: string, body: Json): [number, Json] {
+    const key = `${repository} ${repository.split('/')[0]}:${body.head}`;
+    if (this.pulls.has(key)) return [422, { message: 'Validation Failed', errors: [] }];
+    const number = (this.nextId += 1);
+    const pull = { ...body, number, html_url: `https://github.example.com/${repository}/pull/${number}` };
+    this.pulls.set(key, pull);
+    return [201, pull];
   }
 
   private giveToken(installation: number): [number, Json] {

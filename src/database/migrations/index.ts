@@ -4,6 +4,10 @@ import { Work1790000000003 } from './1790000000003-work.js';
 import { Notifications1790000000004 } from './1790000000004-notifications.js';
 import { Github1790000000005 } from './1790000000005-github.js';
 import { SubTasks1790000000006 } from './1790000000006-sub-tasks.js';
+import { SettingsAndSessions1790000000007 } from './1790000000007-settings-and-sessions.js';
+import { Reviews1790000000008 } from './1790000000008-reviews.js';
+import { Merges1790000000009 } from './1790000000009-merges.js';
+import { RunKeys1790000000012 } from './1790000000012-run-keys.js';
 
 /** In the order they are applied. */
 export const MIGRATIONS = [
@@ -13,4 +17,8 @@ export const MIGRATIONS = [
   Notifications1790000000004,
   Github1790000000005,
   SubTasks1790000000006,
+  SettingsAndSessions1790000000007,
+  Reviews1790000000008,
+  Merges1790000000009,
+  RunKeys1790000000012,
 ];

@@ -12,6 +12,7 @@ import { type Identity, reachable } from '../auth/identity.js';
 import { Agent, DEFAULT_MODEL } from './agent.entity.js';
 import { type AgentDto, type CreateAgentDto } from './agents.dto.js';
 import { assignRuntime, runtimeSecretPurpose } from './assign-runtime.js';
+import { checkCostLimits } from './cost-limits.js';
 
 /** The agents of teams. */
 @Injectable()
@@ -32,13 +33,14 @@ export class Agents {
   ): Promise<AgentDto> {
     if (manager === undefined)
       return this.agents.manager.transaction((transaction) => this.create(team, dto, transaction));
+    checkCostLimits(dto.config);
     const agent = manager.create(Agent, {
       id: newId(),
       org_id: team.org_id,
       team_id: team.id,
       name: dto.name,
       role: dto.role ?? 'engineer',
-      model: dto.model ?? DEFAULT_MODEL,
+      model: dto.model ?? (await defaultModel(manager, team.id)),
       config: dto.config ?? {},
       runtime: 'pull',
       runtime_config: {},
@@ -82,6 +84,15 @@ export class Agents {
 function found(agent: Agent | null): Agent {
   if (agent === null) throw new DomainError('agent_not_found', 'Agent not found');
   return agent;
+}
+
+/** What the team has set for agents that are made without a model. */
+async function defaultModel(manager: EntityManager, team_id: string): Promise<string> {
+  const [row] = await manager.query<{ model: string | null }[]>(
+    `SELECT "values"->>'default_model' AS model FROM team_settings WHERE team_id = $1`,
+    [team_id],
+  );
+  return row?.model ?? DEFAULT_MODEL;
 }
 
 /** Lets the dispatchers know of an agent that may have work now, when this transaction is committed. */

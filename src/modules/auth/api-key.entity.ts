@@ -21,6 +21,11 @@ export class ApiKey {
   @ForeignKey(() => Agent, { name: 'api_keys_agent_fkey', onDelete: 'CASCADE' })
   agent_id: string | null;
 
+  /** Set on the key that a run's program was given: it ends with the run, and people neither see nor revoke it. */
+  @Index('api_keys_run_idx', { where: 'run_id IS NOT NULL' })
+  @Column('uuid', { nullable: true })
+  run_id: string | null;
+
   @Column('text')
   name: string;
 

@@ -2,7 +2,7 @@ import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/com
 import { Reflector } from '@nestjs/core';
 import { type Request, type Response } from 'express';
 import { Authenticator } from './authenticator.js';
-import { AGENT_ROUTE, PUBLIC } from './decorators.js';
+import { AGENT_ROUTE, ANY_SCOPE, PUBLIC } from './decorators.js';
 import { type Identity } from './identity.js';
 import { assertScope } from './permissions.js';
 import { RATE_LIMITED } from './rate-limits/rate-limited.js';
@@ -34,7 +34,7 @@ export class AuthGuard implements CanActivate {
     } finally {
       await this.limiter.canActivate(context);
     }
-    assertScope(request.user, request.method, marked(AGENT_ROUTE));
+    if (!marked(ANY_SCOPE)) assertScope(request.user, request.method, marked(AGENT_ROUTE));
     return true;
   }
 }

@@ -57,15 +57,18 @@ export function assertActsFor(identity: Identity, agent_id: string): void {
 export const hasScope = (identity: Identity, scope: ApiKeyScope): boolean =>
   identity.scopes.includes('all') || identity.scopes.includes(scope);
 
-/**
- * Reading needs `read` or `write`, everything else `write`; routes for agents also serve the scope `agent`.
- * @throws DomainError `insufficient_scope`.
- */
+const neededScope = (method: string): ApiKeyScope =>
+  method === 'GET' || method === 'HEAD' ? 'read' : 'write';
+
+/** Reading needs `read` or `write`, everything else `write`; routes for agents also serve the scope `agent`. */
+export const mayUse = (identity: Identity, method: string, agentRoute: boolean): boolean =>
+  hasScope(identity, neededScope(method)) ||
+  hasScope(identity, 'write') ||
+  (agentRoute && hasScope(identity, 'agent'));
+
+/** @throws DomainError `insufficient_scope` for what `mayUse` denies. */
 export function assertScope(identity: Identity, method: string, agentRoute: boolean): void {
-  const needed: ApiKeyScope = method === 'GET' || method === 'HEAD' ? 'read' : 'write';
-  if (hasScope(identity, needed) || hasScope(identity, 'write')) return;
-  if (agentRoute && hasScope(identity, 'agent')) return;
-  throw insufficientScope(needed);
+  if (!mayUse(identity, method, agentRoute)) throw insufficientScope(neededScope(method));
 }
 
 const insufficientScope = (needed: ApiKeyScope): DomainError =>

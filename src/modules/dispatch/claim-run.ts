@@ -2,6 +2,7 @@ import { type EntityManager } from 'typeorm';
 import { newId } from '../../database/new-id.js';
 import { type AgentRuntime } from '../agents/agent.entity.js';
 import { MAY_START } from '../tasks/tasks.facade.js';
+import { AGENT_OVER_BUDGET, taskOverBudget } from '../budgets/budgets.facade.js';
 
 /** What a claim changed, all of it in one statement. */
 export interface ClaimedRun {
@@ -39,7 +40,7 @@ const ALLOWED = `(t.auto_assign OR t.assignee_id IN (SELECT i.id FROM agents i W
         OR t.auto_assign
           AND (t.auto_assign_role IS NULL OR t.auto_assign_role = a.role)
           AND (t.assignee_id IS NULL
-            OR NOT EXISTS (SELECT FROM agents s WHERE s.id = t.assignee_id AND s.status = 'idle')))
+            OR NOT EXISTS (SELECT FROM agents a WHERE a.id = t.assignee_id AND a.status = 'idle' AND NOT ${AGENT_OVER_BUDGET})))
       AND (t.dispatch_after IS NULL OR t.dispatch_after <= now())`;
 const ONE_TASK = `t.id = $8`;
 
@@ -53,18 +54,20 @@ export const READY = `${MAY_START}
  *
  * NO KEY UPDATE is the lock that two claimers cannot both have, yet a foreign key's check can: a message written about
  * a task does not hide it. The waiting tasks come in the order of their index, so that LIMIT 1 reads a few; the
- * EXISTS on its own is checked first, so that without an idle agent no task is read. A task that changed between the
- * statement's snapshot and its lock is left to the next look, which that change asked for: PostgreSQL would judge the
- * new row by the old dependencies and sub-tasks.
+ * EXISTS on its own is checked first, so that without an idle agent that may spend something no task is read. A task
+ * that changed between the statement's snapshot and its lock is left to the next look, which that change asked for:
+ * PostgreSQL would judge the new row by the old dependencies and sub-tasks.
  */
 const claim = (agent: string, rule: string): string => `
 WITH pick AS MATERIALIZED (
     SELECT t.id AS task_id, t.org_id, t.team_id, t.assignee_id, t.correlation_id, a.id AS agent_id, a.runtime
     FROM tasks t JOIN agents a ON a.team_id = t.team_id
     WHERE t.team_id = $1 AND a.team_id = $1 AND a.status = 'idle' AND ${agent}
-      AND EXISTS (SELECT FROM agents a WHERE a.team_id = $1 AND a.status = 'idle' AND ${agent})
+      AND EXISTS (SELECT FROM agents a WHERE a.team_id = $1 AND a.status = 'idle' AND ${agent} AND NOT ${AGENT_OVER_BUDGET})
+      AND NOT ${AGENT_OVER_BUDGET}
       AND ${rule}
       AND ${READY}
+      AND NOT ${taskOverBudget('t.id')}
       AND t.version = (SELECT seen.version FROM tasks seen WHERE seen.id = t.id)
     ORDER BY t.priority, t.id, (a.id = t.assignee_id) DESC NULLS LAST, a.created_at, a.id
     LIMIT 1

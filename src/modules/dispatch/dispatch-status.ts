@@ -1,9 +1,11 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { BLOCKED_BY, HAS_OPEN_SUBTASKS, IS_BLOCKED } from '../tasks/tasks.facade.js';
+import { AGENT_OVER_BUDGET, taskOverBudget } from '../budgets/budgets.facade.js';
 import {
   type DispatchStatusDto,
   type IdleAgentDto,
+  type PendingHumanRequestDto,
   type PendingMessagesDto,
   type RunningTaskDto,
   type WaitingTaskDto,
@@ -31,16 +33,18 @@ export const WAITING_REASON = `
     WHEN t.assignee_id IS NULL AND NOT t.auto_assign THEN 'not_assigned'
     WHEN able.brought THEN 'starting'
     WHEN able.brought IS NOT NULL THEN 'agent_must_claim'
+    WHEN able.over_budget THEN 'over_budget'
     ELSE 'no_idle_agent'
   END`;
 
 const ABLE = `
   LEFT JOIN LATERAL (
-    SELECT bool_or(a.runtime <> 'pull') AS brought FROM agents a
+    SELECT bool_or(a.runtime <> 'pull') FILTER (WHERE NOT b.is_over) AS brought, bool_or(b.is_over) AS over_budget
+    FROM agents a CROSS JOIN LATERAL (SELECT ${AGENT_OVER_BUDGET} OR ${taskOverBudget('t.id')} AS is_over) b
     WHERE a.team_id = t.team_id AND a.status = 'idle'
       AND (a.id = t.assignee_id OR t.auto_assign AND (t.auto_assign_role IS NULL OR a.role = t.auto_assign_role)
         AND (t.assignee_id IS NULL
-          OR NOT EXISTS (SELECT FROM agents s WHERE s.id = t.assignee_id AND s.status = 'idle')))
+          OR NOT EXISTS (SELECT FROM agents a WHERE a.id = t.assignee_id AND a.status = 'idle' AND NOT ${AGENT_OVER_BUDGET})))
   ) able ON true`;
 
 const waiting = (where: string, position: string): string => `
@@ -57,13 +61,18 @@ const RUNNING = `
   FROM agents a JOIN agent_runs r ON r.agent_id = a.id AND r.finished_at IS NULL JOIN tasks t ON t.id = r.task_id
   WHERE a.team_id = $1 ORDER BY r.started_at, r.id`;
 
+const ASKED = `
+  SELECT h.id, h.agent_id, a.name AS agent_name, h.task_id, h.kind, h.question, h.timeout_at, h.created_at
+  FROM human_requests h JOIN agents a ON a.id = h.agent_id
+  WHERE h.team_id = $1 AND h.status = 'pending' ORDER BY h.id LIMIT ${SHOWN}`;
+
 /** What waits in a team, and why; what runs. */
 @Injectable()
 export class DispatchStatus {
   constructor(private readonly db: DataSource) {}
 
   async of(team_id: string): Promise<DispatchStatusDto> {
-    const [pending, idle, ready, held, running] = await Promise.all([
+    const [pending, idle, ready, held, running, human_requests] = await Promise.all([
       this.db.query<PendingMessagesDto[]>(PENDING, [team_id]),
       this.db.query<IdleAgentDto[]>(IDLE, [team_id]),
       this.db.query<WaitingTaskDto[]>(
@@ -72,6 +81,7 @@ export class DispatchStatus {
       ),
       this.db.query<WaitingTaskDto[]>(waiting('hold_reason IS NOT NULL', 'NULL::int'), [team_id]),
       this.db.query<RunningTaskDto[]>(RUNNING, [team_id]),
+      this.db.query<PendingHumanRequestDto[]>(ASKED, [team_id]),
     ]);
     return {
       team_id,
@@ -81,6 +91,7 @@ export class DispatchStatus {
       total_idle: idle.length,
       waiting: [...ready, ...held],
       running,
+      human_requests,
     };
   }
 

@@ -11,6 +11,7 @@ import { readRuns, readTeams, RUNS_CHANNEL, TASKS_CHANNEL } from '../../database
 import { newId } from '../../database/new-id.js';
 import { NotificationListener } from '../../database/notification-listener.js';
 import { prepared, type PreparedStatement } from '../../database/prepared.js';
+import { AgentSessions } from '../budgets/budgets.facade.js';
 import { type ClaimedRun } from './claim-run.js';
 import { RunLifecycle } from './run-lifecycle.js';
 import { RunSupervisor } from './supervise-run.js';
@@ -70,6 +71,7 @@ export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShut
     private readonly listener: NotificationListener,
     private readonly lifecycle: RunLifecycle,
     private readonly supervisor: RunSupervisor,
+    private readonly sessions: AgentSessions,
   ) {}
 
   onApplicationBootstrap(): void {
@@ -197,8 +199,10 @@ export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShut
   private expire(): void {
     this.sweeping ??= this.lifecycle
       .expireLost()
-      .then(() => undefined)
-      .catch((error: unknown) => this.logger.warn({ err: error }, 'looking for lost runs failed'))
+      .then(() => this.sessions.endSilent())
+      .catch((error: unknown) =>
+        this.logger.warn({ err: error }, 'looking for lost runs and silent sessions failed'),
+      )
       .finally(() => (this.sweeping = null));
   }
 }

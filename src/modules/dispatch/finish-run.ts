@@ -1,7 +1,9 @@
 import { type EntityManager } from 'typeorm';
 import { markTeamsChanged } from '../../database/notify-on-commit.js';
 import { DomainError } from '../../errors/domain-error.js';
+import { endRunKeys } from '../auth/api-keys/run-keys.facade.js';
 import { type Actor, systemActor } from '../auth/identity.js';
+import { endSessionsOfRun, recordRunUsage, type RunUsage } from '../budgets/budgets.facade.js';
 import { Message } from '../tasks/message.entity.js';
 import { type Task } from '../tasks/task.entity.js';
 import {
@@ -30,11 +32,16 @@ export interface RunResult {
   error?: string | null;
   summary?: string | null;
   output?: string | null;
+  /** What the run has used in all, if it says so. */
+  usage?: RunUsage | null;
   /** Who says so, where that is not the agent or the dispatcher. */
   actor?: Actor;
 }
 
 const MAX_TEXT = 64 * 1024;
+
+/** Why a run was asked to stop, and its task is held. */
+export const BUDGET_EXCEEDED = 'budget_exceeded';
 
 /**
  * Ends a run, in the manager's transaction: the run, its agent, its task and their events change together. Locks in
@@ -55,9 +62,12 @@ export async function finishRun(
   await lockToMove(manager, [found.task_id], false);
   const task = await lockTask(manager, found.task_id);
   const run = await close(manager, ref, result);
+  await endRunKeys(manager, run.id);
+  if (result.usage) await recordRunUsage(manager, run, result.usage);
   await manager.query(`UPDATE agents SET status = 'idle' WHERE id = $1 AND status = 'working'`, [
     run.agent_id,
   ]);
+  await endSessionsOfRun(manager, run.id, run.error);
   const actor = result.actor ?? (await actorOf(manager, run, result));
   await recordEvent(manager, {
     org_id: run.org_id,
@@ -144,6 +154,15 @@ async function moveTask(
       return;
     }
     await transitions.transition(manager, { ...move, to: 'in_review', reason: 'run_succeeded', patch });
+    return;
+  }
+  if (run.cancel_reason === BUDGET_EXCEEDED) {
+    // Trying again would only cost more: a person raises the limit, or lets it be.
+    const patch = {
+      hold_reason: BUDGET_EXCEEDED,
+      last_error: 'The run was stopped: it had reached a cost limit',
+    };
+    await transitions.transition(manager, { ...move, to: 'todo', reason: BUDGET_EXCEEDED, patch });
     return;
   }
   if (result.status === 'cancelled') {

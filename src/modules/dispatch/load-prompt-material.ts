@@ -40,17 +40,24 @@ export async function loadPromptMaterial(
     'SELECT key, value FROM task_context WHERE task_id = $1 ORDER BY updated_at DESC, key LIMIT 100',
     [task.id],
   );
+  const conventions = await manager.query<PromptMaterial['conventions']>(
+    `SELECT c.key, c.content FROM agents a JOIN team_conventions c ON c.team_id = a.team_id
+     WHERE a.id = $1 AND c.active ORDER BY c.key`,
+    [agent.id],
+  );
   const earlier = await manager.query<(PromptMaterial['earlier_runs'][number] & { id: string })[]>(
     `SELECT id, attempt, status, error, summary FROM agent_runs
      WHERE task_id = $1 AND id <> $2 ORDER BY attempt DESC LIMIT 20`,
     [task.id, run_id],
   );
+  // What was said of the task to an agent that had it before, and did not finish with it, is for its next agent too.
   const messages = await manager.query<PromptMaterial['messages']>(
     `SELECT id, content, coalesce(actor->>'type', sender_type) || ' ' || coalesce(actor->>'name', actor->>'id', '')
        AS sender
      FROM messages
-     WHERE recipient_id = $1 AND recipient_type = 'agent' AND processed_at IS NULL
-       AND (task_id IS NULL OR task_id = $2)
+     WHERE recipient_type = 'agent' AND processed_at IS NULL
+       AND recipient_id IN (SELECT agent_id FROM agent_runs WHERE task_id = $2)
+       AND (task_id = $2 OR task_id IS NULL AND recipient_id = $1)
      ORDER BY id LIMIT 50`,
     [agent.id, task.id],
   );
@@ -64,6 +71,7 @@ export async function loadPromptMaterial(
       source: row.source,
       attempt: row.attempt,
       instruction: row.instruction,
+      conventions,
       context: context.map(({ key, value }) => ({ key, value: value.value })),
       earlier_runs: earlier.slice(0, 3),
       messages,

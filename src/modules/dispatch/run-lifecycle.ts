@@ -5,11 +5,17 @@ import { markRunsChanged, markTeamsChanged } from '../../database/notify-on-comm
 import { violatesUnique } from '../../errors/database-errors.js';
 import { DomainError } from '../../errors/domain-error.js';
 import { Metrics } from '../../metrics/metrics.js';
+import {
+  AgentSessions,
+  recordRunUsage,
+  type ReportingRun,
+  type RunUsage,
+} from '../budgets/budgets.facade.js';
 import { TaskIntake, TaskTransitions, type TaskTransition } from '../tasks/tasks.facade.js';
 import { type AgentRun } from './agent-run.entity.js';
 import { claimRun, type ClaimedRun, type ClaimRequest } from './claim-run.js';
 import { redactRuns } from './redact-runs.js';
-import { finishRun, notCurrent, type RunRef, type RunResult } from './finish-run.js';
+import { BUDGET_EXCEEDED, finishRun, notCurrent, type RunRef, type RunResult } from './finish-run.js';
 
 /** What a heartbeat is answered. */
 export interface Heartbeat {
@@ -29,11 +35,13 @@ export class RunLifecycle {
     private readonly settings: ResolvedSettings,
     private readonly transitions: TaskTransitions,
     private readonly metrics: Metrics,
+    private readonly sessions: AgentSessions,
     intake: TaskIntake,
   ) {
     transitions.onTransition(cancelWhenTakenAway);
     transitions.closeNoneThatIs(inActiveRun);
     intake.onRedaction(redactRuns);
+    sessions.onExceeded((run_id) => this.stopForBudget(run_id));
   }
 
   get leaseSeconds(): number {
@@ -136,6 +144,34 @@ export class RunLifecycle {
       cancel_requested: run.cancel_requested_at !== null,
       cancel_reason: run.cancel_reason,
     };
+  }
+
+  /**
+   * Keeps what the run says it has used so far, and asks it to stop when that reaches a limit.
+   * @throws DomainError `run_not_current`
+   */
+  async reportUsage(ref: RunRef, usage: RunUsage): Promise<void> {
+    const run = await this.db.transaction(async (manager) => {
+      const [run] = await manager.query<ReportingRun[]>(
+        `SELECT id, org_id, team_id, agent_id, task_id FROM agent_runs
+         WHERE id = $1 AND fencing_token = $2 AND finished_at IS NULL AND lease_expires_at > clock_timestamp()
+         FOR NO KEY UPDATE`,
+        [ref.id, ref.fencing_token],
+      );
+      if (run === undefined) throw notCurrent();
+      await recordRunUsage(manager, run, usage);
+      return run;
+    });
+    await this.sessions.stopIfOver(run.id, run.agent_id, run.task_id);
+  }
+
+  private async stopForBudget(run_id: string): Promise<void> {
+    try {
+      await this.requestCancel(run_id, BUDGET_EXCEEDED);
+    } catch (error) {
+      // It has ended meanwhile.
+      if (!(error instanceof DomainError && error.code === 'run_not_current')) throw error;
+    }
   }
 
   /** @throws DomainError `run_not_found`, `run_not_current` */

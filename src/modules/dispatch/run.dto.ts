@@ -1,6 +1,8 @@
-import { IsIn, IsInt, IsNumber, IsOptional, Max, Min } from 'class-validator';
+import { Type } from 'class-transformer';
+import { IsIn, IsInt, IsNumber, IsObject, IsOptional, Max, Min, ValidateNested } from 'class-validator';
 import { Text } from '../../http/fields.js';
 import { AGENT_RUNTIMES, type AgentRuntime } from '../agents/agent.entity.js';
+import { RunUsageDto } from '../budgets/sessions.dto.js';
 import { TASK_PRIORITIES, TASK_STATUSES, type TaskPriority, type TaskStatus } from '../tasks/task.entity.js';
 import { DependencyDto } from '../tasks/tasks.dto.js';
 import { RUN_STATUSES, type RunStatus } from './agent-run.entity.js';
@@ -56,6 +58,13 @@ export class HeartbeatDto extends FencedDto {
   @IsOptional()
   @Text(0, 2_000)
   progress?: string;
+
+  /** What the run has used so far: totals, not what was added since the last report. */
+  @IsOptional()
+  @IsObject()
+  @ValidateNested()
+  @Type(() => RunUsageDto)
+  usage?: RunUsageDto;
 }
 
 export class HeartbeatAnswerDto {
@@ -82,6 +91,13 @@ export class FinishRunDto extends FencedDto {
   @IsOptional()
   @Text(0, 1_000_000)
   output?: string;
+
+  /** What the run has used in all. */
+  @IsOptional()
+  @IsObject()
+  @ValidateNested()
+  @Type(() => RunUsageDto)
+  usage?: RunUsageDto;
 }
 
 export class ClaimDto {
@@ -162,6 +178,7 @@ export const WAITING_REASONS = [
   'starting',
   'agent_must_claim',
   'no_idle_agent',
+  'over_budget',
   'not_assigned',
   'backoff',
   'blocked',
@@ -203,6 +220,18 @@ export class RunningTaskDto {
   started_at: Date;
 }
 
+/** A question that waits for a person. */
+export class PendingHumanRequestDto {
+  id: number;
+  agent_id: string;
+  agent_name: string;
+  task_id: number | null;
+  kind: string;
+  question: string;
+  timeout_at: Date | null;
+  created_at: Date;
+}
+
 export class DispatchStatusDto {
   team_id: string;
   pending_messages: PendingMessagesDto[];
@@ -212,4 +241,6 @@ export class DispatchStatusDto {
   /** The first 100 waiting tasks, most urgent first, then up to 100 held ones. */
   waiting: WaitingTaskDto[];
   running: RunningTaskDto[];
+  /** The first 100 questions that wait for a person, oldest first. */
+  human_requests: PendingHumanRequestDto[];
 }

@@ -54,16 +54,18 @@ export class Runs {
   /** @throws DomainError `run_not_found`, `forbidden` for another agent's run, `run_not_current` */
   async heartbeat(identity: Identity, run_id: string, dto: HeartbeatDto): Promise<HeartbeatAnswerDto> {
     await this.findOwn(identity, run_id);
-    return this.lifecycle.heartbeat({ id: run_id, fencing_token: dto.fencing_token }, dto.progress ?? null);
+    const ref = { id: run_id, fencing_token: dto.fencing_token };
+    if (dto.usage) await this.lifecycle.reportUsage(ref, dto.usage);
+    return this.lifecycle.heartbeat(ref, dto.progress ?? null);
   }
 
   /** @throws DomainError as `heartbeat` */
   async finish(identity: Identity, run_id: string, dto: FinishRunDto): Promise<RunDetailDto> {
     await this.findOwn(identity, run_id);
-    const { status, summary, output, fencing_token } = dto;
+    const { status, summary, output, fencing_token, usage } = dto;
     const error = dto.error ?? (status === 'failed' ? (summary ?? 'The agent reported failure') : null);
     const ref = { id: run_id, fencing_token };
-    await this.lifecycle.finish(ref, { status, summary, output, error, actor: identity.actor });
+    await this.lifecycle.finish(ref, { status, summary, output, error, usage, actor: identity.actor });
     return this.get(identity, run_id);
   }
 

@@ -5,6 +5,7 @@ import { type Agent } from '../agents/agent.entity.js';
 import { Agents } from '../agents/agents.service.js';
 import { type Identity, reachable } from '../auth/identity.js';
 import { assertActsFor } from '../auth/permissions.js';
+import { Budgets } from '../budgets/budgets.facade.js';
 import { Task } from '../tasks/task.entity.js';
 import { TaskCreation } from '../tasks/tasks.facade.js';
 import { type ClaimedRun, type ClaimRequest } from './claim-run.js';
@@ -21,17 +22,21 @@ export class StartAgent {
     private readonly creation: TaskCreation,
     private readonly lifecycle: RunLifecycle,
     private readonly status: DispatchStatus,
+    private readonly budgets: Budgets,
   ) {}
 
   /**
    * With `task_id` that task, else the most urgent one for the agent, else a task made of the prompt.
-   * @throws DomainError `agent_not_found`, `task_not_found`, `agent_not_idle`; `blocked_by_dependencies`,
+   * @throws DomainError `agent_not_found`, `task_not_found`, `agent_not_idle`, `budget_exceeded`; `blocked_by_dependencies`,
    * `subtasks_open`, `invalid_transition` or `conflict` when the task cannot be started.
    */
   async start(identity: Identity, agent_id: string, dto: StartAgentDto): Promise<StartedAgentDto> {
     const agent = await this.agents.getReachable(identity, agent_id);
     assertActsFor(identity, agent.id);
     if (agent.status !== 'idle') throw notIdle(agent);
+    if (typeof dto.task_id === 'number')
+      await this.budgets.assertOfTeam(identity, dto.task_id, agent.team_id);
+    await this.budgets.assertWithin(agent.id, dto.task_id ?? null);
     const run =
       dto.task_id === undefined || dto.task_id === null
         ? await this.startMostUrgent(identity, agent, dto)

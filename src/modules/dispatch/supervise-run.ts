@@ -8,6 +8,7 @@ import { buildPrompt } from './build-prompt.js';
 import { type ClaimedRun } from './claim-run.js';
 import { type RunRef, type RunResult } from './finish-run.js';
 import { loadPromptMaterial } from './load-prompt-material.js';
+import { readUsage } from './read-usage.js';
 import { RunLifecycle } from './run-lifecycle.js';
 import { CommandRuntime } from './runtimes/command-runtime.js';
 import { HttpRuntime } from './runtimes/http-runtime.js';
@@ -110,7 +111,8 @@ export class RunSupervisor {
     const end = await run.ended;
     clearTimeout(timeout);
     clearInterval(beating);
-    await this.settle(ref, resultOf(end, active.stopped, run.timeout_ms));
+    const result = resultOf(end, active.stopped, run.timeout_ms);
+    await this.settle(ref, { ...result, usage: readUsage(end.output) });
   }
 
   private async start(claimed: ClaimedRun, ref: RunRef): Promise<SupervisedRun | null> {

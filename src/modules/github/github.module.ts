@@ -37,5 +37,6 @@ import { WriteBacks } from './write-back/write-backs.service.js';
     RepairLoop,
     RepairWebhook,
   ],
+  exports: [GithubClients],
 })
 export class GithubModule {}

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { ResolvedSettings } from '../../config/settings.js';
 import { MAY_START } from '../tasks/tasks.facade.js';
+import { AGENT_OVER_BUDGET, taskOverBudget } from '../budgets/budgets.facade.js';
 
 /** What waits and what runs, over all tenants: numbers only. */
 export interface BacklogFacts {
@@ -35,7 +36,8 @@ SELECT
       SELECT FROM agents a
       WHERE a.team_id = w.team_id AND a.status = 'idle' AND a.runtime IN ('command', 'http')
         AND (a.id = w.assignee_id
-          OR w.auto_assign AND (w.auto_assign_role IS NULL OR w.auto_assign_role = a.role)))
+          OR w.auto_assign AND (w.auto_assign_role IS NULL OR w.auto_assign_role = a.role))
+        AND NOT ${AGENT_OVER_BUDGET} AND NOT ${taskOverBudget('w.id')})
     ORDER BY w.since LIMIT 100
   ) AS startable`;
 

@@ -7,6 +7,7 @@ import { violatesUnique } from '../../errors/database-errors.js';
 import { DomainError } from '../../errors/domain-error.js';
 import { type Page, type PageQuery } from '../../http/pagination.js';
 import { type Identity } from '../auth/identity.js';
+import { assertReaches } from '../auth/permissions.js';
 import { Membership } from './membership.entity.js';
 import { Organization } from './organization.entity.js';
 import { type CreateOrganizationDto, type OrganizationDto } from './organizations.dto.js';
@@ -41,5 +42,11 @@ export class Organizations {
   async list(identity: Identity, query: PageQuery): Promise<Page<OrganizationDto>> {
     const rows = this.organizations.createQueryBuilder('organization').where({ id: In(identity.org_ids) });
     return pageByName(rows, query);
+  }
+
+  /** @throws DomainError `organization_not_found` */
+  async getReachable(identity: Identity, id: string): Promise<Organization> {
+    assertReaches(identity, id);
+    return this.organizations.findOneByOrFail({ id });
   }
 }

@@ -1,43 +1,40 @@
-import { execFile } from 'node:child_process';
-import { dirname } from 'node:path';
-import { promisify } from 'node:util';
 import { DomainError } from '../../errors/domain-error.js';
+import { type GitOptions, type GitResult, runGit } from './run-git.js';
 
-const run = promisify(execFile);
+const MAX_SAID = 500;
 
-const TIMEOUT_MS = 10_000;
-const MAX_OUTPUT = 1_048_576;
-
-/** Nothing that a repository's own configuration names is started: no hook, no file system monitor. */
-const SAFE = ['-c', 'core.hooksPath=/dev/null', '-c', 'core.fsmonitor=false', '-c', 'safe.directory=*'];
+/** @returns what git printed, without the last line break; null when git failed. */
+export async function git(directory: string, ...args: string[]): Promise<string | null> {
+  const { code, stdout } = await runGit(directory, args);
+  return code === 0 ? withoutBreak(stdout.toString('utf8')) : null;
+}
 
 /**
- * Runs git in `directory` and never in a repository around it.
- * @returns what it printed, without the last line break; null when git failed.
+ * As `git`, for what must succeed.
+ * @throws DomainError `git_failed` with what git said.
  */
-export async function git(directory: string, ...args: string[]): Promise<string | null> {
-  try {
-    const { stdout } = await run('git', [...SAFE, ...args], {
-      cwd: directory,
-      timeout: TIMEOUT_MS,
-      killSignal: 'SIGKILL',
-      maxBuffer: MAX_OUTPUT,
-      windowsHide: true,
-      // Only where programs are found is the process's own business here; no setting of the service goes to git.
-      env: {
-        PATH: process.env['PATH'],
-        LC_ALL: 'C',
-        GIT_TERMINAL_PROMPT: '0',
-        GIT_OPTIONAL_LOCKS: '0',
-        GIT_CONFIG_NOSYSTEM: '1',
-        GIT_CONFIG_GLOBAL: '/dev/null',
-        GIT_CEILING_DIRECTORIES: dirname(directory),
-      },
-    });
-    return stdout.replace(/\r?\n$/, '');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT' && (error as NodeJS.ErrnoException).path === 'git')
-      throw new DomainError('service_unavailable', 'git is not installed on the server');
-    return null;
-  }
+export async function gitOrFail(
+  directory: string,
+  args: string[],
+  options: GitOptions = {},
+): Promise<string> {
+  const result = await runGit(directory, args, options);
+  if (result.code !== 0) throw gitFailed(result);
+  return withoutBreak(result.stdout.toString('utf8'));
 }
+
+export const gitFailed = (result: Pick<GitResult, 'stderr' | 'timed_out'>): DomainError =>
+  new DomainError('git_failed', result.timed_out ? 'git took too long' : saidByGit(result.stderr));
+
+/** Git's own words for a person: without advice, credentials and what a terminal would obey. */
+export function saidByGit(stderr: string): string {
+  const lines = stderr.split('\n').filter((line) => line.trim() !== '' && !line.startsWith('hint:'));
+  const text = lines.join('\n').replaceAll(/[^\P{C}\n]/gu, '');
+  return withoutCredentials(text).slice(0, MAX_SAID) || 'git failed without saying why';
+}
+
+/** `https://token@host/…` → `https://host/…`, wherever it stands in a text. */
+export const withoutCredentials = (text: string): string =>
+  text.replaceAll(/\b([a-z][a-z+.-]*:\/\/)[^\s/'"]*@/gi, '$1');
+
+const withoutBreak = (text: string): string => text.replace(/\r?\n$/, '');

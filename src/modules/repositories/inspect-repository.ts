@@ -1,4 +1,4 @@
-import { git } from './git.js';
+import { git, withoutCredentials } from './git.js';
 
 export interface RepositoryFacts {
   default_branch: string | null;
@@ -42,6 +42,3 @@ async function isDirty(path: string): Promise<boolean> {
   // A status too long or too slow to read is not that of a clean tree.
   return (await git(path, ...off, 'status', '--porcelain', '--ignore-submodules=all')) !== '';
 }
-
-/** `https://token@host/…` → `https://host/…` */
-const withoutCredentials = (url: string): string => url.replace(/^([a-z][a-z+]*:\/\/)[^/]*@/i, '$1');

@@ -1,5 +1,7 @@
 import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
+import { BlankGitDirectory } from './blank-git-directory.js';
+import { GitRepositories } from './git-repositories.service.js';
 import { RepositoriesController } from './repositories.controller.js';
 import { Repositories } from './repositories.service.js';
 import { RepositoryPaths } from './repository-paths.js';
@@ -8,7 +10,7 @@ import { CodeRepository } from './repository.entity.js';
 @Module({
   imports: [TypeOrmModule.forFeature([CodeRepository])],
   controllers: [RepositoriesController],
-  providers: [Repositories, RepositoryPaths],
-  exports: [Repositories],
+  providers: [Repositories, RepositoryPaths, BlankGitDirectory, GitRepositories],
+  exports: [Repositories, GitRepositories],
 })
 export class RepositoriesModule {}

@@ -45,8 +45,10 @@ const INSERT: PreparedStatement = {
     INSERT INTO tasks (id, org_id, team_id, title, description, status, priority, dri_id, assignee_id,
       auto_assign, auto_assign_role, hold_reason, repo_ids, tags, branch, correlation_id, parent_id, on_cancel)
     SELECT id, org_id, team_id, title, description, status, priority, dri_id, assignee_id, auto_assign,
-      auto_assign_role, hold_reason, repo_ids, tags, 'task-' || id || '-' || slug, correlation_id, parent_id,
-      coalesce(on_cancel, 'block')
+      auto_assign_role, hold_reason, repo_ids, tags,
+      concat((SELECT "values"->>'branch_prefix' FROM team_settings s WHERE s.team_id = new.team_id),
+        'task-', id, '-', slug),
+      correlation_id, parent_id, coalesce(on_cancel, 'block')
     FROM new
   ), source AS (
     UPDATE task_sources s SET task_id = new.id

@@ -29,6 +29,10 @@ export const isWorkInHand = (status: TaskStatus): boolean => status === 'todo' |
 export const waitsForSubtasks = (to: TaskStatus): boolean =>
   to === 'in_review' || to === 'in_approval' || to === 'merging' || to === 'done';
 
+/** Its work is done, and not accepted yet. */
+export const isAwaitingAcceptance = (status: TaskStatus): boolean =>
+  status === 'in_review' || status === 'in_approval' || status === 'merging';
+
 /** Steps that review and merge take for agents: a person may take them by hand, an agent's key may not. */
 export const needsPerson = (from: TaskStatus, to: TaskStatus): boolean =>
   (from === 'in_review' && to === 'in_approval') ||

@@ -10,6 +10,7 @@ import { lockToMove } from './task-locks.js';
 import {
   canTransition,
   endsWithNewAttempt,
+  isAwaitingAcceptance,
   needsPerson,
   TRANSITIONS,
   waitsForSubtasks,
@@ -27,6 +28,8 @@ export interface TransitionRequest {
   because_of?: number;
   /** Ids that the caller claimed in the body. */
   claimed?: Record<string, string>;
+  /** What else the event says. */
+  data?: Record<string, unknown>;
   /** Further columns that change with the status. */
   patch?: Partial<
     Pick<Task, 'assignee_id' | 'hold_reason' | 'last_error' | 'failed_runs' | 'dispatch_after'>
@@ -44,6 +47,15 @@ export interface TaskTransition {
   run_id?: string;
 }
 
+/** A change that is about to happen: `task` is the row before it, locked. */
+export type TransitionAttempt = Pick<TaskTransition, 'task' | 'from' | 'to' | 'actor'>;
+
+/** Refuses a change by a DomainError, or gives what the change's event says besides. */
+export type TransitionGuard = (
+  manager: EntityManager,
+  attempt: TransitionAttempt,
+) => Promise<Record<string, unknown>>;
+
 export type TransitionListener = (manager: EntityManager, transition: TaskTransition) => Promise<void>;
 
 /**
@@ -56,6 +68,12 @@ export class TaskTransitions {
   private readonly kin = new Kin((manager, task, request) =>
     this.move(manager, task, request, 'task.status_changed'),
   );
+  private readonly guards: TransitionGuard[] = [];
+
+  /** Asks `guard` before every later change along the table, whoever makes it. */
+  onAttempt(guard: TransitionGuard): void {
+    this.guards.push(guard);
+  }
 
   /** Runs `listener` inside the transaction of every later change; when it fails, the change does not happen. */
   onTransition(listener: TransitionListener): void {
@@ -89,7 +107,26 @@ export class TaskTransitions {
           'subtasks_open',
           `Task ${task.id} has open sub-tasks: it cannot go to '${request.to}' before they are done or cancelled`,
         );
-      return this.move(manager, task, request, 'task.status_changed');
+      const { actor, to } = request;
+      const data = { ...request.data };
+      for (const guard of this.guards)
+        Object.assign(data, await guard(manager, { task, from: task.status, to, actor }));
+      return this.move(manager, task, { ...request, data }, 'task.status_changed');
+    });
+  }
+
+  /**
+   * Puts a task whose work was not accepted back to `todo`, to be given to its assignee again as a new attempt. Not in
+   * the table of states: review and merge do it, no caller of the API. A hold that trust or a draft put on it stays.
+   * @returns null when the task is not in review, approval or merge.
+   */
+  sendBack(manager: EntityManager, request: Omit<TransitionRequest, 'to'>): Promise<Task | null> {
+    return inTransaction(manager, async (manager) => {
+      await lockToMove(manager, [request.task_id], false);
+      const task = await lockTask(manager, request.task_id);
+      if (!isAwaitingAcceptance(task.status)) return null;
+      const patch = { ...newAttempt(task), ...request.patch };
+      return this.move(manager, task, { ...request, to: 'todo', patch }, 'task.status_changed');
     });
   }
 
@@ -103,12 +140,7 @@ export class TaskTransitions {
     return inTransaction(manager, async (manager) => {
       const task = await lockTask(manager, request.task_id);
       if (task.status !== 'cancelled' && task.status !== 'done' && task.status !== 'archived') return null;
-      const patch = {
-        failed_runs: 0,
-        dispatch_after: null,
-        ...(endsWithNewAttempt(task.hold_reason) ? { hold_reason: null } : {}),
-      };
-      return this.move(manager, task, { ...request, to: 'todo', patch }, 'task.reopened');
+      return this.move(manager, task, { ...request, to: 'todo', patch: newAttempt(task) }, 'task.reopened');
     });
   }
 
@@ -144,6 +176,7 @@ export class TaskTransitions {
       task_id: task.id,
       type,
       data: {
+        ...request.data,
         from,
         to,
         actor_id: actor.id,
@@ -159,6 +192,12 @@ export class TaskTransitions {
     return task;
   }
 }
+
+const newAttempt = (task: Task): TransitionRequest['patch'] => ({
+  failed_runs: 0,
+  dispatch_after: null,
+  ...(endsWithNewAttempt(task.hold_reason) ? { hold_reason: null } : {}),
+});
 
 /**
  * NO KEY UPDATE keeps out every other change of the task, but not the foreign keys of messages and events written

@@ -45,6 +45,7 @@ export type OnCancel = (typeof ON_CANCEL)[number];
 @Index('tasks_waiting_idx', ['team_id', 'priority', 'id'], {
   where: `status = 'todo' AND hold_reason IS NULL`,
 })
+@Index('tasks_approved_idx', ['id'], { where: `status = 'in_approval'` })
 @Index('tasks_backoff_idx', ['dispatch_after'], { where: `status = 'todo' AND hold_reason IS NULL` })
 @Index('tasks_parent_idx', ['parent_id', 'id'], { where: 'parent_id IS NOT NULL' })
 @Index('tasks_assigned_idx', ['assignee_id', 'priority', 'id'], { where: `status = 'todo'` })
@@ -98,7 +99,10 @@ export class Task {
   @Column('text', { nullable: true })
   auto_assign_role: string | null;
 
-  /** Why the task must not be dispatched: `awaiting_release`, `draft`, `attempts_exhausted`, `run_cancelled`, `subtasks_gone`; null when it may. */
+  /**
+   * Why the task must not be dispatched: `awaiting_release`, `draft`, `attempts_exhausted`, `run_cancelled`,
+   * `subtasks_gone`, `budget_exceeded`; null when it may.
+   */
   @Column('text', { nullable: true })
   hold_reason: string | null;
 

@@ -11,12 +11,15 @@ export { isDeletedAtSource } from './intake/locked-sources.js';
 export { TaskIntake } from './task-intake.js';
 export { BLOCKED_BY, HAS_OPEN_SUBTASKS, hasOpenSubtasks, IS_BLOCKED, MAY_START } from './readiness.js';
 export { lockToMove } from './task-locks.js';
-export { canTransition, isFinished, TRANSITIONS } from './task-states.js';
+export { canTransition, isAwaitingAcceptance, isFinished, TRANSITIONS } from './task-states.js';
 export {
   inTransaction,
   lockTask,
+  runnerOf,
   TaskTransitions,
   type TaskTransition,
+  type TransitionAttempt,
+  type TransitionGuard,
   type TransitionListener,
   type TransitionRequest,
 } from './task-transitions.js';

@@ -8,7 +8,7 @@ export function shorten(text: string, length: number): string {
   return characters.length <= length ? text : `${characters.slice(0, length - 1).join('')}…`;
 }
 
-/** The branch an agent works on: `task-<id>-<slug of the title>`. */
+/** Of the branch an agent works on: `<the team's prefix>task-<id>-<slug of the title>`. */
 export const branchSlug = (title: string): string =>
   title
     .toLowerCase()

@@ -48,7 +48,12 @@ export class ApiKeys {
     if (before !== undefined && !isUUID(before)) throw invalidCursor();
     const rows = await this.keys.find({
       // Ids are ordered by time (UUID version 7).
-      where: { org_id, revoked_at: IsNull(), ...(before === undefined ? {} : { id: LessThan(before) }) },
+      where: {
+        org_id,
+        revoked_at: IsNull(),
+        run_id: IsNull(),
+        ...(before === undefined ? {} : { id: LessThan(before) }),
+      },
       order: { id: 'DESC' },
       take: limit + 1,
     });
@@ -57,7 +62,12 @@ export class ApiKeys {
 
   /** Revokes the key, from the next request on. */
   async revoke(identity: Identity, id: string): Promise<void> {
-    const key = await this.keys.findOneBy({ id, revoked_at: IsNull(), ...inOrganization(identity) });
+    const key = await this.keys.findOneBy({
+      id,
+      revoked_at: IsNull(),
+      run_id: IsNull(),
+      ...inOrganization(identity),
+    });
     if (key === null) throw new DomainError('api_key_not_found', 'API key not found');
     assertMayAdminister(identity, key.org_id);
     await this.keys.update(id, { revoked_at: () => 'now()' });

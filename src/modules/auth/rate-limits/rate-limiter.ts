@@ -1,10 +1,11 @@
 import { type ExecutionContext, Inject, Injectable } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import { normalizeIp, ThrottlerGuard, type ThrottlerLimitDetail } from '@nestjs/throttler';
-import { type Response } from 'express';
+import { type Request, type Response } from 'express';
 import { createHash } from 'node:crypto';
 import { ResolvedSettings } from '../../../config/settings.js';
 import { DomainError } from '../../../errors/domain-error.js';
+import { isInProcess } from '../../../http/in-process.js';
 import { PUBLIC } from '../decorators.js';
 import { type Identity } from '../identity.js';
 import { normalizeEmail } from '../users/normalize-email.js';
@@ -31,8 +32,9 @@ export class RateLimiter extends ThrottlerGuard {
     };
     const general = settings.ENTOURAGE_RATE_LIMIT_PER_MINUTE;
     const login = settings.ENTOURAGE_LOGIN_RATE_LIMIT_PER_MINUTE;
+    // What the service asks itself was counted when its caller asked for it.
     const isOff = (limit: number, of: 'caller' | 'login') => (context: ExecutionContext) =>
-      limit === 0 || kind(context) !== of;
+      limit === 0 || kind(context) !== of || isInProcess(context.switchToHttp().getRequest<Request>());
     super(
       [
         {

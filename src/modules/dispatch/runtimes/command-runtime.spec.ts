@@ -6,8 +6,12 @@ import { until } from '../../../../test/support/until.js';
 import { parseCommands } from '../../../config/commands.js';
 import { ResolvedSettings } from '../../../config/settings.js';
 import { newId } from '../../../database/new-id.js';
+import { type ServiceAddress } from '../../../http/service-address.js';
+import { type RunKeys } from '../run-keys.js';
 import { CommandRuntime } from './command-runtime.js';
 import { type Assignment, type SupervisedRun } from './runtime.js';
+
+const KEY = `oc_${'k'.repeat(43)}`;
 
 const alive = (pid: number): boolean => {
   try {
@@ -38,6 +42,8 @@ describe('the command runtime', () => {
     const runtime = new CommandRuntime(
       parseCommands(JSON.stringify({ it: { argv: ['/bin/sh', '-c', shell], ...command } })),
       Object.assign(new ResolvedSettings(), { ENTOURAGE_PUBLIC_URL: 'http://entourage.test' }),
+      { make: () => Promise.resolve(KEY) } as unknown as RunKeys,
+      { url: () => Promise.resolve('http://entourage.test') } as unknown as ServiceAddress,
     );
     const run = await runtime.start({
       run: {
@@ -128,8 +134,12 @@ describe('the command runtime', () => {
     const optional = ['HOME', 'LANG', 'LC_ALL', 'TZ'];
     expect(names.filter((name) => !ofShell.includes(name) && !optional.includes(name))).toEqual([
       'ENTOURAGE_AGENT_ID',
+      'ENTOURAGE_API_KEY',
+      'ENTOURAGE_API_URL',
       'ENTOURAGE_ATTEMPT',
       'ENTOURAGE_BRANCH',
+      'ENTOURAGE_FENCING_TOKEN',
+      'ENTOURAGE_MCP_URL',
       'ENTOURAGE_MODEL',
       'ENTOURAGE_RUN_ID',
       'ENTOURAGE_TASK_ID',
@@ -142,6 +152,14 @@ describe('the command runtime', () => {
     const cwd = output.trim().split('\n').at(-1)!;
     expect(cwd).toMatch(/entourage-run-/);
     await until(() => !existsSync(cwd), 'the working directory to be removed');
+  });
+
+  it('keeps no key of the program with its output, also where the kept text begins within one', async () => {
+    const run = await start('echo "my key: $ENTOURAGE_API_KEY."');
+    expect((await run.ended).output).toBe(`my key: ${'*'.repeat(KEY.length)}.\n`);
+    const long = await start('printf "$ENTOURAGE_API_KEY"; head -c 65520 /dev/zero | tr "\\0" a');
+    const { output = '' } = await long.ended;
+    expect(output).toBe('*'.repeat(16) + 'a'.repeat(65_520));
   });
 
   it('keeps the last 64 KiB of the output', async () => {

@@ -16,12 +16,14 @@ const DRAIN_MS = 500;
 /** A program with its guard, as the dispatcher sees them. */
 export class GuardedProgram {
   readonly ended: Promise<RunEnd>;
-  private readonly output = new OutputTail();
+  private readonly output: OutputTail;
   private readonly guard: ChildProcess;
   private pid: number | null = null;
   private last: GuardReport | null = null;
 
-  constructor(order: StartOrder) {
+  /** @param secret of the program's environment, if it has one: it is not kept with what the program prints. */
+  constructor(order: StartOrder, secret = '') {
+    this.output = new OutputTail(secret);
     this.guard = spawn(process.execPath, ['--no-warnings', GUARD], {
       env: {},
       stdio: ['pipe', 'pipe', 'pipe', 'pipe'],

@@ -16,6 +16,12 @@ import { Task } from '../task.entity.js';
 import { positionId } from '../tasks.service.js';
 import { type InboxQuery, type MessageDto, type SendMessageDto } from './messages.dto.js';
 
+/** What the service tells an agent, by itself or for somebody. */
+export type AgentMessage = Pick<
+  Message,
+  'org_id' | 'team_id' | 'recipient_id' | 'task_id' | 'content' | 'actor'
+>;
+
 /** What agents and people say to each other. An agent is given its unprocessed messages with its next run. */
 @Injectable()
 export class Messages {
@@ -81,6 +87,19 @@ export class Messages {
     assertOwnInbox(identity, found.recipient_id);
     await this.messages.manager.transaction((manager) => this.markProcessed(manager, [id]));
     return toDto(await this.messages.findOneByOrFail({ id }));
+  }
+
+  /** Tells an agent something in the transaction of what it is about; as from `actor`. */
+  async tell(manager: EntityManager, message: AgentMessage): Promise<void> {
+    const { actor } = message;
+    const sender_type = actor.type === 'user' || actor.type === 'agent' ? actor.type : 'system';
+    await manager.insert(Message, {
+      ...message,
+      sender_id: sender_type === 'system' ? null : actor.id,
+      sender_type,
+      recipient_type: 'agent',
+    });
+    markTeamsChanged(runnerOf(manager), [message.team_id]);
   }
 
   /** What an agent's next prompt holds, oldest first. */

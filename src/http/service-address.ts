@@ -1,0 +1,30 @@
+import { Injectable } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
+import { once } from 'node:events';
+import { type Server } from 'node:http';
+import { type AddressInfo } from 'node:net';
+import { ResolvedSettings } from '../config/settings.js';
+
+/** What one can call on this machine to reach who listens there. */
+export function urlOf({ address, port, family }: AddressInfo): string {
+  const host = address === '::' || address === '0.0.0.0' ? 'localhost' : address;
+  return `http://${family === 'IPv6' && host === address ? `[${host}]` : host}:${port}`;
+}
+
+/** Where programs that the service starts reach it. */
+@Injectable()
+export class ServiceAddress {
+  constructor(
+    private readonly settings: ResolvedSettings,
+    private readonly adapter: HttpAdapterHost,
+  ) {}
+
+  /** Without a slash at its end. Work may begin before the service listens: then it is waited for. */
+  async url(): Promise<string> {
+    const { ENTOURAGE_PUBLIC_URL } = this.settings;
+    if (ENTOURAGE_PUBLIC_URL !== undefined) return ENTOURAGE_PUBLIC_URL.replace(/\/+$/, '');
+    const server = this.adapter.httpAdapter.getHttpServer() as Server;
+    if (!server.listening) await once(server, 'listening');
+    return urlOf(server.address() as AddressInfo);
+  }
+}
