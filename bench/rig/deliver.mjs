@@ -1,0 +1,14 @@
+import { createHmac, randomUUID } from 'node:crypto';
+import { nextBody } from './payloads.mjs';
+
+/** A signed delivery that was never sent before. */
+export function nextDelivery({ event, secret, text_bytes }) {
+  const body = nextBody(event, text_bytes);
+  const headers = {
+    'content-type': 'application/json',
+    'x-github-event': event,
+    'x-github-delivery': randomUUID(),
+    'x-hub-signature-256': `sha256=${createHmac('sha256', secret).update(body).digest('hex')}`,
+  };
+  return { headers, body };
+}

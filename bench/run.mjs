@@ -1,0 +1,41 @@
+// npm run bench -- [name …] [--rounds 3] [--seconds 5] [options of the program]; without a name all of them in turn.
+import { parseArgs } from 'node:util';
+import { machine } from './rig/table.mjs';
+
+const NAMES = ['ingest', 'notify', 'time-to-work', 'dispatch', 'outbound', 'growth', 'start'];
+const COMMON = { rounds: '3', seconds: '5' };
+
+const programs = Object.fromEntries(
+  await Promise.all(NAMES.map(async (name) => [name, (await import(`./${name}.mjs`)).default])),
+);
+const known = Object.assign({}, COMMON, ...Object.values(programs).map(({ options }) => options));
+const { values: given, positionals } = parseArgs({
+  allowPositionals: true,
+  options: Object.fromEntries(Object.keys(known).map((name) => [name, { type: 'string' }])),
+});
+const unknown = positionals.filter((name) => !NAMES.includes(name));
+if (unknown.length > 0) {
+  console.error(`there is no ${unknown.join(', ')}; there are:`);
+  for (const [name, { about, options }] of Object.entries(programs))
+    console.error(
+      `  ${name}: ${about}\n    ${Object.entries({ ...COMMON, ...options })
+        .map(([option, value]) => `--${option} ${value}`)
+        .join(' ')}`,
+    );
+  process.exit(1);
+}
+
+const listed = (text) => text.split(',').filter(Boolean);
+console.log(machine());
+for (const name of positionals.length > 0 ? positionals : NAMES) {
+  const { about, options, run } = programs[name];
+  const texts = { ...COMMON, ...options, ...given };
+  const settings = {
+    ...texts,
+    number: (option) => Number(texts[option]),
+    list: (option) => listed(texts[option]),
+    numbers: (option) => listed(texts[option]).map(Number),
+  };
+  console.log(`\n## ${name}\n\n${about}\n`);
+  await run(settings);
+}
