@@ -2,40 +2,11 @@
 // An agent that works through MCP: reads its task and the notes of earlier attempts, reports, and ends its own run.
 // Any MCP client would do; this one needs nothing but Node.js 20. Everything it knows is in its environment.
 import process from 'node:process';
+import { call } from './team/mcp.mjs';
 
-const {
-  ENTOURAGE_MCP_URL,
-  ENTOURAGE_API_KEY,
-  ENTOURAGE_TASK_ID,
-  ENTOURAGE_RUN_ID,
-  ENTOURAGE_FENCING_TOKEN,
-  ENTOURAGE_ATTEMPT,
-} = process.env;
+const { ENTOURAGE_TASK_ID, ENTOURAGE_RUN_ID, ENTOURAGE_FENCING_TOKEN, ENTOURAGE_ATTEMPT } = process.env;
 const task_id = Number(ENTOURAGE_TASK_ID);
 const run = { run_id: ENTOURAGE_RUN_ID, fencing_token: Number(ENTOURAGE_FENCING_TOKEN) };
-
-let id = 0;
-async function call(name, args) {
-  const answer = await fetch(ENTOURAGE_MCP_URL, {
-    method: 'POST',
-    headers: {
-      'X-API-Key': ENTOURAGE_API_KEY,
-      'Content-Type': 'application/json',
-      Accept: 'application/json, text/event-stream',
-    },
-    body: JSON.stringify({
-      jsonrpc: '2.0',
-      id: (id += 1),
-      method: 'tools/call',
-      params: { name, arguments: args },
-    }),
-  });
-  if (!answer.ok) throw new Error(`${name}: ${answer.status} ${await answer.text()}`);
-  const { result, error } = await answer.json();
-  if (error) throw new Error(`${name}: ${error.message}`);
-  if (result.isError) throw new Error(`${name}: ${result.content[0].text}`);
-  return result.structuredContent;
-}
 
 const task = await call('get_task', { task_id });
 const { context } = await call('get_context', { task_id });

@@ -20,3 +20,9 @@ export class DomainError extends Error {
     this.name = 'DomainError';
   }
 }
+
+/** A 422 with an entry for each field that is wrong. */
+export const validationFailed = (errors: FieldError[]): DomainError =>
+  new DomainError('validation_failed', `Validation failed: ${errors.map(({ field }) => field).join(', ')}`, {
+    errors,
+  });

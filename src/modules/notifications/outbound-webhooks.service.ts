@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource, LessThan } from 'typeorm';
 import { newId } from '../../database/new-id.js';
-import { DomainError, type FieldError } from '../../errors/domain-error.js';
+import { DomainError, validationFailed } from '../../errors/domain-error.js';
 import { DELETED, type Deleted } from '../../http/deleted.js';
 import { decodeCursor, Page } from '../../http/pagination.js';
 import { OutboundError } from '../../http-client/outbound-error.js';
@@ -189,7 +189,7 @@ export class OutboundWebhooks {
     try {
       await this.http.check(url);
     } catch (error) {
-      if (error instanceof OutboundError) throw invalid([{ field: 'url', message: error.message }]);
+      if (error instanceof OutboundError) throw validationFailed([{ field: 'url', message: error.message }]);
       throw error;
     }
     return new URL(url).href;
@@ -198,13 +198,6 @@ export class OutboundWebhooks {
 
 function checkedEvents(given: string[]): string[] {
   const { events, faults } = normaliseOutboundEvents(given);
-  if (faults.length > 0) throw invalid(faults);
+  if (faults.length > 0) throw validationFailed(faults);
   return events;
 }
-
-const invalid = (errors: FieldError[]): DomainError =>
-  new DomainError(
-    'validation_failed',
-    `Validation failed: ${errors.map((error) => error.field).join(', ')}`,
-    { errors },
-  );

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { DataSource, LessThan, type FindOptionsWhere } from 'typeorm';
 import { ResolvedSettings } from '../../config/settings.js';
 import { newId } from '../../database/new-id.js';
-import { DomainError, type FieldError } from '../../errors/domain-error.js';
+import { DomainError, validationFailed } from '../../errors/domain-error.js';
 import { decodeCursor, Page } from '../../http/pagination.js';
 import { type Identity, reachable } from '../auth/identity.js';
 import { assertMayManage, assertReaches } from '../auth/permissions.js';
@@ -93,7 +93,7 @@ export class WebhooksService {
     const row = await this.find(identity, webhook_id);
     assertMayManage(identity, row.org_id);
     if (given.events?.length === 0)
-      throw invalid([{ field: 'events', message: 'must name at least one event' }]);
+      throw validationFailed([{ field: 'events', message: 'must name at least one event' }]);
     const { events, config } = checked(given.events ?? [], given.config ?? {});
     if (given.team_id) await this.assertTeam(row.org_id, given.team_id);
     await this.db.getRepository(Webhook).update(
@@ -176,13 +176,6 @@ export class WebhooksService {
   }
 }
 
-const invalid = (errors: FieldError[]): DomainError =>
-  new DomainError(
-    'validation_failed',
-    `Validation failed: ${errors.map((error) => error.field).join(', ')}`,
-    { errors },
-  );
-
 function checked(
   events: string[],
   config: Record<string, unknown>,
@@ -190,6 +183,6 @@ function checked(
   const names = normaliseEvents(events);
   const rules = parseWebhookConfig(config);
   const faults = [...names.faults, ...rules.faults];
-  if (faults.length > 0) throw invalid(faults);
+  if (faults.length > 0) throw validationFailed(faults);
   return { events: names.events, config: rules.config };
 }

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { randomUUID } from 'node:crypto';
 import { DataSource, type EntityManager } from 'typeorm';
 import { WRITE_BACKS_CHANNEL } from '../../../database/channels.js';
-import { DomainError, type FieldError } from '../../../errors/domain-error.js';
+import { DomainError, validationFailed } from '../../../errors/domain-error.js';
 import { DELETED, type Deleted } from '../../../http/deleted.js';
 import { OutboundError } from '../../../http-client/outbound-error.js';
 import { OutboundHttp } from '../../../http-client/outbound-http.js';
@@ -31,7 +31,7 @@ export class GithubCredentials {
   ): Promise<GithubCredentialsDto> {
     assertMayAdminister(identity, org_id);
     const parsed = parseCredentials(given);
-    if (Array.isArray(parsed)) throw invalid(parsed);
+    if (Array.isArray(parsed)) throw validationFailed(parsed);
     await this.assertCallable(parsed.base_url);
     const { plain, ...columns } = parsed;
     await this.db.transaction(async (manager) => {
@@ -85,7 +85,8 @@ export class GithubCredentials {
     try {
       await this.outbound.check(base_url);
     } catch (error) {
-      if (error instanceof OutboundError) throw invalid([{ field: 'base_url', message: error.message }]);
+      if (error instanceof OutboundError)
+        throw validationFailed([{ field: 'base_url', message: error.message }]);
       throw error;
     }
   }
@@ -104,10 +105,3 @@ async function makeDue(manager: EntityManager, org_id: string): Promise<void> {
 
 const notFound = (): DomainError =>
   new DomainError('github_credentials_not_found', 'The organization has no GitHub credentials');
-
-const invalid = (errors: FieldError[]): DomainError =>
-  new DomainError(
-    'validation_failed',
-    `Validation failed: ${errors.map((error) => error.field).join(', ')}`,
-    { errors },
-  );
