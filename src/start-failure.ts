@@ -1,10 +1,15 @@
 import { SettingsError } from './config/settings.js';
 import { DataDirectoryError } from './database/data-directory.js';
 import { EmbeddedPostgresError } from './database/embedded-postgres.js';
+import { isDatabaseUnavailable } from './errors/database-errors.js';
+
+/** The command line says what cannot be done. */
+export class CommandError extends Error {}
 
 /** Why the service did not start, for the person who started it: one line a fault; a stack only for what nobody foresaw. */
 export function explainStartFailure(error: unknown): string[] {
   if (error instanceof SettingsError) return error.faults;
+  if (error instanceof CommandError) return [error.message];
   if (error instanceof DataDirectoryError || error instanceof EmbeddedPostgresError) return [error.message];
   if (!(error instanceof Error)) return [String(error)];
   const { code, syscall, address, port, path } = error as NodeJS.ErrnoException & {
@@ -30,10 +35,12 @@ export function explainStartFailure(error: unknown): string[] {
 function databaseFailure(error: Error): string | null {
   const inner = 'driverError' in error && error.driverError instanceof Error ? error.driverError : error;
   const first = inner instanceof AggregateError && inner.errors[0] instanceof Error ? inner.errors[0] : inner;
-  const { code } = first as NodeJS.ErrnoException;
-  if (typeof code !== 'string') return null;
+  const { code = '' } = first as NodeJS.ErrnoException;
   if (['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'ETIMEDOUT', 'EHOSTUNREACH'].includes(code))
     return `PostgreSQL at DATABASE_URL does not answer (${first.message})`;
   if (/^(28|3D)/.test(code)) return `PostgreSQL at DATABASE_URL refuses the connection: ${first.message}`;
+  // Just starting or stopping, or out of connections.
+  if (isDatabaseUnavailable(error))
+    return `PostgreSQL at DATABASE_URL is not available now (${first.message})`;
   return null;
 }

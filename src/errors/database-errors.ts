@@ -9,8 +9,9 @@ const UNAVAILABLE_SYSTEM_CODES = new Set([
   'EAI_AGAIN',
   'EHOSTUNREACH',
 ]);
+/** "Already released": what TypeORM says of a transaction whose connection was lost between two of its statements. */
 const UNAVAILABLE_MESSAGES =
-  /Connection terminated|timeout exceeded when trying to connect|Query read timeout|Client has encountered a connection error|Connection is not established|pool (is|was) (closed|ended)|Cannot use a pool after calling end|not queryable/i;
+  /Connection terminated|already released|timeout exceeded when trying to connect|Query read timeout|Client has encountered a connection error|Connection is not established|pool (is|was) (closed|ended)|Cannot use a pool after calling end|not queryable/i;
 
 /** What the driver said of an error: TypeORM wraps the driver's own. */
 export interface DatabaseFault {
