@@ -25,7 +25,7 @@ command -v flock > /dev/null || exit 0
 exec 8> "${directory}/task-$ENTOURAGE_TASK_ID" 9> "${directory}/agent-$ENTOURAGE_AGENT_ID"
 flock -n 8 || echo "task $ENTOURAGE_TASK_ID" >> "${directory}/overlaps"
 flock -n 9 || echo "agent $ENTOURAGE_AGENT_ID" >> "${directory}/overlaps"
-sleep 0.2`;
+sleep 0.5`;
 
 describe(`three processes of each role on one PostgreSQL (CHAOS_SEED=${SEED})`, () => {
   const random = randomFrom(SEED);
@@ -54,7 +54,7 @@ describe(`three processes of each role on one PostgreSQL (CHAOS_SEED=${SEED})`, 
     );
     await fleet.ready();
     callers = new Callers(() => fleet.urls('api'));
-    workplace = await makeWorkplace(postgres.url, callers, random, { http: 6, command: 2 });
+    workplace = await makeWorkplace(postgres.url, callers, random, { http: 4, command: 4 });
   }, 180_000);
 
   afterAll(async () => {

@@ -22,6 +22,10 @@ export class Place {
     this.kept = this.keep();
   }
 
+  get pid(): number | undefined {
+    return this.process?.pid;
+  }
+
   kill(): void {
     this.killed = true;
     this.url = null;
