@@ -121,6 +121,27 @@ if (faults.length > 0) report();
 
 const fits = (selector, labels) => Object.entries(selector).every(([name, value]) => labels[name] === value);
 
+/** What holds for the pods of a Deployment and of a Job alike. */
+function checkPod({ spec: pod, metadata: template }, say) {
+  const [container] = pod.containers;
+  const { securityContext, resources, envFrom } = container;
+  check(pod.securityContext.runAsNonRoot === true && pod.securityContext.runAsUser > 0, say('runs as root'));
+  check(securityContext.readOnlyRootFilesystem === true, say('its root can be written'));
+  check(securityContext.allowPrivilegeEscalation === false, say('privileges can grow'));
+  check(securityContext.capabilities.drop.includes('ALL'), say('keeps capabilities'));
+  check(resources.requests.cpu && resources.requests.memory && resources.limits.memory, say('resources'));
+  for (const policy of ofKind('NetworkPolicy'))
+    check(fits(policy.spec.podSelector.matchLabels, template.labels), say('is under no network policy'));
+  check(named('ServiceAccount', pod.serviceAccountName), say('its service account is not there'));
+  for (const { configMapRef, secretRef } of envFrom)
+    check(
+      configMapRef
+        ? base.kustomization.configMapGenerator.some(({ name }) => name === configMapRef.name)
+        : named('Secret', secretRef.name),
+      say('takes variables from what is not there'),
+    );
+}
+
 check(deployments.length === 3, 'there are three roles');
 for (const { metadata, spec } of deployments) {
   const { spec: pod, metadata: template } = spec.template;
@@ -135,14 +156,9 @@ for (const { metadata, spec } of deployments) {
   check(livenessProbe.httpGet.path === '/api/v1/health/live', say('liveness'));
   check(startupProbe.httpGet.path === '/api/v1/health/live', say('startup'));
   check(readinessProbe.httpGet.path === '/api/v1/health/ready', say('readiness'));
-  check(pod.securityContext.runAsNonRoot === true && pod.securityContext.runAsUser > 0, say('runs as root'));
-  const { securityContext, resources, lifecycle } = container;
-  check(securityContext.readOnlyRootFilesystem === true, say('its root can be written'));
-  check(securityContext.allowPrivilegeEscalation === false, say('privileges can grow'));
-  check(securityContext.capabilities.drop.includes('ALL'), say('keeps capabilities'));
-  check(resources.requests.cpu && resources.requests.memory && resources.limits.memory, say('resources'));
+  checkPod(spec.template, say);
   const stop =
-    Number(lifecycle.preStop.exec.command[1]) +
+    Number(container.lifecycle.preStop.exec.command[1]) +
     Number(literals.ENTOURAGE_SHUTDOWN_GRACE_SECONDS) +
     CLOSE_SECONDS;
   check(
@@ -153,17 +169,23 @@ for (const { metadata, spec } of deployments) {
     fits(one.spec.selector.matchLabels, template.labels),
   );
   check(budget.length === 1, say('has not exactly one disruption budget'));
-  for (const policy of ofKind('NetworkPolicy'))
-    check(fits(policy.spec.podSelector.matchLabels, template.labels), say('is under no network policy'));
-  check(named('ServiceAccount', pod.serviceAccountName), say('its service account is not there'));
-  for (const { configMapRef, secretRef } of container.envFrom)
-    check(
-      configMapRef
-        ? base.kustomization.configMapGenerator.some(({ name }) => name === configMapRef.name)
-        : named('Secret', secretRef.name),
-      say('takes variables from what is not there'),
-    );
 }
+
+// One Job migrates, with the service's own command, and nobody else does.
+const jobs = ofKind('Job');
+check(jobs.length === 1, 'there is one Job that migrates');
+for (const { metadata, spec } of jobs) {
+  const say = (fault) => `Job ${metadata.name}: ${fault}`;
+  checkPod(spec.template, say);
+  const [container] = spec.template.spec.containers;
+  check(container.args.join(' ') === 'node dist/src/main.js migrate', say('does something else'));
+  check(
+    container.image === deployments[0].spec.template.spec.containers[0].image,
+    say('is another version than what serves'),
+  );
+  check(['OnFailure', 'Never'].includes(spec.template.spec.restartPolicy), say('never ends'));
+}
+check(literals.ENTOURAGE_MIGRATE === 'false', 'what serves migrates beside the Job');
 
 const [service] = ofKind('Service');
 check(

@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
 import { parseSettings } from './config/settings.js';
+import { migrateOnly } from './migrate-only.js';
 import { startService } from './service.js';
-import { explainStartFailure } from './start-failure.js';
+import { CommandError, explainStartFailure } from './start-failure.js';
 
 const say = (line: string): void => void process.stderr.write(`entourage: ${line}\n`);
 
@@ -16,7 +17,16 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const)
 
 try {
   if (existsSync('.env')) process.loadEnvFile('.env');
+  const [command] = process.argv.slice(2);
+  if (command !== undefined && command !== 'migrate')
+    throw new CommandError(
+      `there is no command "${command}": without one it serves, and "migrate" only migrates`,
+    );
   const settings = parseSettings(process.env);
+  if (command === 'migrate') {
+    await migrateOnly(settings, { progress: say, signal: given.signal });
+    process.exit(0);
+  }
   const service = await startService(settings, { progress: say, signal: given.signal });
   say(`listening on ${service.url}; API documentation at ${service.url}/docs`);
   let exitCode = 0;

@@ -4,12 +4,12 @@ import { type AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Logger } from 'nestjs-pino';
 import { AppModule } from './app.module.js';
-import { ResolvedSettings, type Settings, settingsSummary } from './config/settings.js';
+import { settingsSummary } from './config/settings-summary.js';
+import { type ResolvedSettings, type Settings } from './config/settings.js';
 import { configureApp } from './configure-app.js';
-import { lockDataDirectory, loadSecrets } from './database/data-directory.js';
-import { startEmbeddedPostgres } from './database/embedded-postgres.js';
-import { migrate } from './database/migrate.js';
+import { migrate, migrationsApplied } from './database/migrate.js';
 import { urlOf } from './http/service-address.js';
+import { resolveDatabase, type StartOptions } from './resolve-database.js';
 
 /** What requests and runs may take beyond the grace period before the shutdown goes on without them. */
 const CLOSE_SECONDS = 5;
@@ -20,19 +20,12 @@ export interface RunningService {
   stop(): Promise<void>;
 }
 
-export interface StartOptions {
-  /** Told each step, for a person. */
-  progress?: (step: string) => void;
-  /** Aborting gives up a start: what had been started is stopped again. */
-  signal?: AbortSignal;
-}
-
 /**
  * Brings the whole service up: data directory and embedded PostgreSQL where no DATABASE_URL is set, migrations, HTTP.
  * @throws what made it impossible, when everything has been stopped again.
  */
 export async function startService(settings: Settings, options: StartOptions = {}): Promise<RunningService> {
-  const { progress = () => undefined, signal } = options;
+  const { signal } = options;
   const undo: (() => Promise<void>)[] = [];
   let stopping: Promise<void> | undefined;
   const stop = (): Promise<void> =>
@@ -40,10 +33,9 @@ export async function startService(settings: Settings, options: StartOptions = {
       for (const step of undo.toReversed()) await step();
     })());
   try {
-    const resolved = await resolveDatabase(settings, progress, undo, signal);
+    const resolved = await resolveDatabase(settings, options, undo);
     signal?.throwIfAborted();
-    const applied = await migrate(resolved.DATABASE_DIRECT_URL ?? resolved.DATABASE_URL);
-    if (applied.length > 0) progress(`applied ${applied.length} migration(s): ${applied.join(', ')}`);
+    await bringSchema(resolved, options);
     signal?.throwIfAborted();
     const app = await NestFactory.create<NestExpressApplication>(AppModule.register(resolved), {
       bodyParser: false,
@@ -62,6 +54,15 @@ export async function startService(settings: Settings, options: StartOptions = {
     await stop();
     throw error;
   }
+}
+
+/** Applies what is pending, or waits for whoever does: a process that serves never runs on an older schema. */
+async function bringSchema(settings: ResolvedSettings, options: StartOptions): Promise<void> {
+  const { progress = () => undefined, signal } = options;
+  const url = settings.DATABASE_DIRECT_URL ?? settings.DATABASE_URL;
+  if (!settings.ENTOURAGE_MIGRATE) return migrationsApplied(url, { waiting: progress, signal });
+  const applied = await migrate(url);
+  if (applied.length > 0) progress(`applied ${applied.length} migration(s): ${applied.join(', ')}`);
 }
 
 /**
@@ -85,31 +86,4 @@ async function close(app: NestExpressApplication, graceSeconds: number): Promise
     clearTimeout(cut);
     server.closeAllConnections();
   }
-}
-
-async function resolveDatabase(
-  settings: Settings,
-  progress: (step: string) => void,
-  undo: (() => Promise<void>)[],
-  signal: AbortSignal | undefined,
-): Promise<ResolvedSettings> {
-  if (settings.DATABASE_URL !== undefined) {
-    progress('using the PostgreSQL of DATABASE_URL');
-    return Object.assign(new ResolvedSettings(), settings);
-  }
-  undo.push(await lockDataDirectory(settings.ENTOURAGE_DATA_DIR));
-  const secrets = await loadSecrets(settings.ENTOURAGE_DATA_DIR);
-  signal?.throwIfAborted();
-  const server = await startEmbeddedPostgres({
-    directory: settings.ENTOURAGE_DATA_DIR,
-    password: secrets.database_password,
-    progress,
-    keep: true,
-  });
-  undo.push(() => server.stop());
-  return Object.assign(new ResolvedSettings(), settings, {
-    DATABASE_URL: server.url,
-    ENTOURAGE_JWT_SECRET: settings.ENTOURAGE_JWT_SECRET ?? secrets.jwt_secret,
-    ENTOURAGE_ENCRYPTION_KEY: settings.ENTOURAGE_ENCRYPTION_KEY ?? secrets.encryption_key,
-  });
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { parseSettings, SETTING_NAMES, Settings, SettingsError, settingsSummary } from './settings.js';
+import { settingsSummary } from './settings-summary.js';
+import { parseSettings, SETTING_NAMES, Settings, SettingsError } from './settings.js';
 
 const SECRETS = {
   ENTOURAGE_JWT_SECRET: 's'.repeat(40),
@@ -51,6 +52,13 @@ describe('parseSettings', () => {
   it('takes an empty value for unset', () => {
     expect(parseSettings({ PORT: '', DATABASE_URL: '' })).toMatchObject({ PORT: 8000 });
     expect(parseSettings({ DATABASE_URL: '' }).DATABASE_URL).toBeUndefined();
+  });
+
+  it('lets only a process with DATABASE_URL leave the migrations to others', () => {
+    expect(faultsOf({ ENTOURAGE_MIGRATE: 'false' })).toEqual([
+      'ENTOURAGE_MIGRATE can be false only when DATABASE_URL is set',
+    ]);
+    expect(parseSettings({ ...EXTERNAL, ENTOURAGE_MIGRATE: 'false' }).ENTOURAGE_MIGRATE).toBe(false);
   });
 
   it('names the secrets that DATABASE_URL needs', () => {

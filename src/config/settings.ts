@@ -48,6 +48,11 @@ export class Settings {
   @IsPostgresUrl()
   DATABASE_DIRECT_URL?: string;
 
+  /** Whether pending migrations are applied at the start; `false` waits until `npm run migrate` has applied them. */
+  @Transform(flag)
+  @IsBoolean({ message: 'must be true or false' })
+  ENTOURAGE_MIGRATE: boolean = true;
+
   /** Where the embedded database and the generated secrets live. */
   @IsString()
   ENTOURAGE_DATA_DIR: string = '.entourage';
@@ -227,8 +232,6 @@ export class ResolvedSettings extends Settings {
   declare ENTOURAGE_ENCRYPTION_KEY: string;
 }
 
-const SECRET = new Set(['ENTOURAGE_JWT_SECRET', 'ENTOURAGE_ENCRYPTION_KEY', 'ENTOURAGE_METRICS_TOKEN']);
-
 /** Every variable's name, in the order they are declared. */
 export const SETTING_NAMES: readonly string[] = [
   ...new Set(
@@ -274,25 +277,8 @@ export function parseSettings(env: NodeJS.ProcessEnv): Settings {
   if (settings.DATABASE_URL !== undefined)
     for (const name of ['ENTOURAGE_JWT_SECRET', 'ENTOURAGE_ENCRYPTION_KEY'] as const)
       if (settings[name] === undefined) faults.push(`${name} must be set when DATABASE_URL is set`);
+  if (settings.DATABASE_URL === undefined && !settings.ENTOURAGE_MIGRATE)
+    faults.push('ENTOURAGE_MIGRATE can be false only when DATABASE_URL is set');
   if (faults.length > 0) throw new SettingsError(faults);
   return settings;
-}
-
-/** Of a connection URL what tells databases apart; neither password nor options, which may hold one. */
-function withoutCredentials(url: string): string {
-  const { protocol, host, pathname } = new URL(url);
-  return `${protocol}//${host}${pathname}`;
-}
-
-/** The settings as one log record, secrets reduced to whether they are set. */
-export function settingsSummary(settings: Settings): Record<string, unknown> {
-  return Object.fromEntries(
-    Object.entries(settings)
-      .filter(([, value]) => value !== undefined)
-      .map(([name, value]: [string, unknown]) => {
-        if (SECRET.has(name)) return [name, '(set)'];
-        if (name.startsWith('DATABASE_')) return [name, withoutCredentials(String(value))];
-        return [name, value];
-      }),
-  );
 }

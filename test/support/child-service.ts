@@ -14,6 +14,8 @@ export interface ChildOptions {
   gid?: number;
   /** Another build than the one in `dist`. */
   main?: string;
+  /** What follows the program on its command line. */
+  args?: string[];
 }
 
 /** The built service as a process of its own, in a process group of its own, as a terminal would start it. */
@@ -27,13 +29,13 @@ export class ChildService {
   private ended = false;
 
   constructor(env: Record<string, string>, options: ChildOptions = {}) {
-    const { main = join(process.cwd(), 'dist/src/main.js'), ...user } = options;
+    const { main = join(process.cwd(), 'dist/src/main.js'), args = [], ...user } = options;
     const inherited = Object.fromEntries(
       Object.entries(process.env).filter(
         ([name]) => !/^(ENTOURAGE_|DATABASE_|NODE_OPTIONS|TEST_|JEST_)/.test(name),
       ),
     );
-    this.child = spawn(process.execPath, [main], {
+    this.child = spawn(process.execPath, [main, ...args], {
       ...user,
       detached: true,
       cwd: '/',

@@ -17,9 +17,14 @@ export interface TestDatabase {
 }
 
 /** A migrated, empty database of the suite's own. */
-export async function createTestDatabase(): Promise<TestDatabase> {
+export const createTestDatabase = (): Promise<TestDatabase> => copyOf('template_entourage');
+
+/** One without even the schema. */
+export const createEmptyDatabase = (): Promise<TestDatabase> => copyOf('template0');
+
+async function copyOf(template: string): Promise<TestDatabase> {
   const name = `test_${randomBytes(6).toString('hex')}`;
-  await asAdmin(`CREATE DATABASE ${name} TEMPLATE template_entourage STRATEGY wal_log`);
+  await asAdmin(`CREATE DATABASE ${name} TEMPLATE ${template} STRATEGY wal_log`);
   return {
     name,
     url: serverUrl().replace(/\/entourage$/, `/${name}`),
