@@ -1,7 +1,6 @@
 import { existsSync } from 'node:fs';
 import { parseSettings } from './config/settings.js';
 import { migrateOnly } from './migrate-only.js';
-import { startService } from './service.js';
 import { CommandError, explainStartFailure } from './start-failure.js';
 
 const say = (line: string): void => void process.stderr.write(`entourage: ${line}\n`);
@@ -27,6 +26,8 @@ try {
     await migrateOnly(settings, { progress: say, signal: given.signal });
     process.exit(0);
   }
+  // Only now: to migrate, or to say what is wrong, needs none of the modules.
+  const { startService } = await import('./service.js');
   const service = await startService(settings, { progress: say, signal: given.signal });
   say(`listening on ${service.url}; API documentation at ${service.url}/docs`);
   let exitCode = 0;

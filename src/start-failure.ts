@@ -39,6 +39,8 @@ function databaseFailure(error: Error): string | null {
   if (['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'ETIMEDOUT', 'EHOSTUNREACH'].includes(code))
     return `PostgreSQL at DATABASE_URL does not answer (${first.message})`;
   if (/^(28|3D)/.test(code)) return `PostgreSQL at DATABASE_URL refuses the connection: ${first.message}`;
+  if (first.message.startsWith('unsupported startup parameter'))
+    return 'DATABASE_URL leads to a connection pooler: set DATABASE_DIRECT_URL to PostgreSQL itself';
   // Just starting or stopping, or out of connections.
   if (isDatabaseUnavailable(error))
     return `PostgreSQL at DATABASE_URL is not available now (${first.message})`;

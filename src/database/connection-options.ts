@@ -5,14 +5,19 @@ import { MIGRATIONS } from './migrations/index.js';
 /* eslint-disable-next-line @typescript-eslint/no-unsafe-function-type */
 export type Entities = MixedList<Function | string | EntitySchema>;
 
+/** Of the session, told at its start: a transaction pooler has none to tell, and refuses the connection. */
+const SESSION_LIMITS = { statement_timeout: 30_000, idle_in_transaction_session_timeout: 60_000 };
+
 /**
  * The one way this service connects through TypeORM: the application, the migrations and `ormconfig.ts` all use it.
  * A connection that cannot be had in 1.5 s is an error, so that a receiver can still answer 503 within 2 s.
+ * @param pooled the URL leads through a transaction pooler; the limits are then the database role's own.
  */
 export function connectionOptions(
   url: string,
   entities: Entities,
   poolSize: number,
+  pooled = false,
 ): PostgresDataSourceOptions {
   return {
     type: 'postgres',
@@ -27,10 +32,6 @@ export function connectionOptions(
     poolSize,
     applicationName: 'entourage',
     connectTimeoutMS: 1_500,
-    extra: {
-      statement_timeout: 30_000,
-      idle_in_transaction_session_timeout: 60_000,
-      keepAlive: true,
-    },
+    extra: { ...(pooled ? {} : SESSION_LIMITS), keepAlive: true },
   };
 }

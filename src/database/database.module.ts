@@ -12,7 +12,12 @@ export class DatabaseModule {
         TypeOrmModule.forRootAsync({
           inject: [ResolvedSettings],
           useFactory: (settings: ResolvedSettings) => ({
-            ...connectionOptions(settings.DATABASE_URL, entities, settings.ENTOURAGE_DB_POOL_SIZE),
+            ...connectionOptions(
+              settings.DATABASE_URL,
+              entities,
+              settings.ENTOURAGE_DB_POOL_SIZE,
+              ![undefined, settings.DATABASE_URL].includes(settings.DATABASE_DIRECT_URL),
+            ),
             retryAttempts: 3,
             retryDelay: 1000,
           }),

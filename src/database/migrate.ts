@@ -5,6 +5,11 @@ import { DataSource } from 'typeorm';
 import { connectionOptions } from './connection-options.js';
 import { MIGRATIONS } from './migrations/index.js';
 
+/**
+ * A migration, and the wait for one, may take longer than the role's own limit. And a transaction pooler, which would
+ * keep the lock for good, in a session that is not this client's, refuses such options.
+ */
+const UNLIMITED = '-c statement_timeout=0';
 const CHECK_MS = 1_000;
 /** SQLSTATE 42P01. */
 const UNDEFINED_TABLE = '42P01';
@@ -21,7 +26,7 @@ export async function migrate(url: string): Promise<string[]> {
   const lock = await connect(url);
   try {
     await lock.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);
-    const source = new DataSource({ ...connectionOptions(url, [], 2), extra: {} });
+    const source = new DataSource({ ...connectionOptions(url, [], 2), extra: { options: UNLIMITED } });
     await source.initialize();
     try {
       return (await source.runMigrations()).map((migration) => migration.name);
@@ -59,7 +64,11 @@ export async function migrationsApplied(
 }
 
 async function connect(url: string): Promise<pg.Client> {
-  const client = new pg.Client({ connectionString: url, application_name: 'entourage-migrate' });
+  const client = new pg.Client({
+    connectionString: url,
+    application_name: 'entourage-migrate',
+    options: UNLIMITED,
+  });
   // Lost while it only waits: unheard, that would end the process; what is asked next fails.
   client.on('error', () => undefined);
   await client.connect();

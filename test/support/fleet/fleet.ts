@@ -85,7 +85,14 @@ export class Fleet {
   }
 
   async ready(): Promise<void> {
-    await until(() => this.places.every(({ url }) => url !== null), 'every process to listen', 90_000);
+    await until(
+      () => {
+        if (this.faults.length > 0) throw new Error(this.faults.join('\n'));
+        return this.places.every(({ url }) => url !== null);
+      },
+      'every process to listen',
+      90_000,
+    );
   }
 
   async close(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
