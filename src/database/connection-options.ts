@@ -1,3 +1,4 @@
+import { type ClientBase } from 'pg';
 import { type EntitySchema, type MixedList } from 'typeorm';
 import { type PostgresDataSourceOptions } from 'typeorm/driver/postgres/PostgresDataSourceOptions.js';
 import { MIGRATIONS } from './migrations/index.js';
@@ -11,7 +12,7 @@ const SESSION_LIMITS = { statement_timeout: 30_000, idle_in_transaction_session_
 /**
  * The one way this service connects through TypeORM: the application, the migrations and `ormconfig.ts` all use it.
  * A connection that cannot be had in 1.5 s is an error, so that a receiver can still answer 503 within 2 s.
- * @param pooled the URL leads through a transaction pooler; the limits are then the database role's own.
+ * @param pooled the session is given no limits: those of the database role hold.
  */
 export function connectionOptions(
   url: string,
@@ -32,6 +33,12 @@ export function connectionOptions(
     poolSize,
     applicationName: 'entourage',
     connectTimeoutMS: 1_500,
-    extra: { ...(pooled ? {} : SESSION_LIMITS), keepAlive: true },
+    extra: { ...(pooled ? {} : SESSION_LIMITS), keepAlive: true, onConnect: hearErrors },
   };
 }
+
+/**
+ * Between pool and query runner a connection is nobody's for a moment: when the server's farewell comes together with
+ * its greeting, nobody hears the error and it would end the process. Whoever uses the connection learns of it by its query.
+ */
+const hearErrors = (client: ClientBase): void => void client.on('error', () => undefined);

@@ -26,7 +26,11 @@ export async function migrate(url: string): Promise<string[]> {
   const lock = await connect(url);
   try {
     await lock.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);
-    const source = new DataSource({ ...connectionOptions(url, [], 2), extra: { options: UNLIMITED } });
+    const options = connectionOptions(url, [], 2, true);
+    const source = new DataSource({
+      ...options,
+      extra: { ...(options.extra as object), options: UNLIMITED },
+    });
     await source.initialize();
     try {
       return (await source.runMigrations()).map((migration) => migration.name);
