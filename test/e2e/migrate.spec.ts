@@ -37,7 +37,7 @@ describe('migrations apart from the processes that serve', () => {
     }
   });
   afterAll(async () => {
-    for (const { drop } of databases) await drop();
+    for (const one of databases) await one.drop();
   });
 
   const start = (args: string[], env: Record<string, string> = {}): ChildService => {
@@ -62,11 +62,9 @@ describe('migrations apart from the processes that serve', () => {
     expect(await Promise.all(several.map((child) => child.exited))).toEqual(
       several.map(() => ({ code: 0, signal: null })),
     );
-    expect(several.map(lastLine).toSorted()).toEqual([
-      'entourage: no migration was pending',
-      'entourage: no migration was pending',
-      `entourage: the schema is complete; ${MIGRATIONS.length} applied`,
-    ]);
+    const said = several.map(lastLine);
+    expect(said.filter((line) => line === 'entourage: no migration was pending')).toHaveLength(2);
+    expect(said).toContain(`entourage: the schema is complete; ${MIGRATIONS.length} applied`);
     expect(await migrations()).toBe(MIGRATIONS.length);
     const later = start(['migrate']);
     expect((await later.exited).code).toBe(0);
