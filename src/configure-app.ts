@@ -13,6 +13,7 @@ import { openApiDocument } from './openapi.js';
 import { LOGGER } from './logging/logging.module.js';
 import { requestLog } from './logging/request-log.middleware.js';
 import { ToolCatalog } from './modules/mcp/tool-catalog.js';
+import { DirectReceive } from './modules/webhooks/receive/direct-receive.js';
 
 /** Reads its own body: see RawBodyInterceptor. */
 const RECEIVE = /^\/api\/v1\/webhooks\/[^/]+\/receive\/?$/i;
@@ -32,6 +33,10 @@ export function configureApp(app: NestExpressApplication): NestExpressApplicatio
   app.use(requestHeaders);
   app.use(requestLog(app.get<Logger>(LOGGER)));
   app.use(securityHeaders());
+  const receive = app.get(DirectReceive, { strict: false });
+  app.use((request: Request, response: Response, next: NextFunction) =>
+    receive.handle(request, response, next),
+  );
   app.use(withoutTrailingSlash);
   app.use((request: Request, response: Response, next: NextFunction) => {
     if (RECEIVE.test(request.path)) next();
