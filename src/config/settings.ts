@@ -205,6 +205,13 @@ export class Settings {
   @Min(0)
   ENTOURAGE_RECEIVE_REFUSED_PER_MINUTE: number = 120;
 
+  /** Deliveries that may wait for the database at once; one more is answered 503 at once. */
+  @Type(() => Number)
+  @IsInt({ message: 'must be a whole number' })
+  @Min(1)
+  @Max(100_000)
+  ENTOURAGE_MAX_WAITING_DELIVERIES: number = 2000;
+
   /** Seconds a shutdown waits for requests and runs to finish. */
   @Type(() => Number)
   @IsNumber({}, { message: 'must be a number' })

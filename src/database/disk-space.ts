@@ -43,10 +43,12 @@ export class DiskSpace implements OnModuleInit {
     if (!this.full || performance.now() - this.probed_at < PROBE_MS) return this.full;
     this.probed_at = performance.now();
     // A failure for another reason tells nothing of the disk.
-    await this.db.transaction((manager) => manager.query(PROBE)).then(
-      () => (this.full = false),
-      () => undefined,
-    );
+    await this.db
+      .transaction((manager) => manager.query(PROBE))
+      .then(
+        () => (this.full = false),
+        () => undefined,
+      );
     return this.full;
   }
 }
