@@ -8,9 +8,9 @@ const WAIT_SECONDS = 5;
 const KEPT = 200;
 
 /** One request, counted. Gives the parsed answer, or null when there was none to work with. */
-async function call(tally, what, url, { headers, body, method = 'GET', accepts = [200] }) {
+async function call(tally, what, url, { accepts = [200], ...request }) {
   try {
-    const answer = await fetch(url, { method, headers, body });
+    const answer = await fetch(url, request);
     const text = await answer.text();
     tally.note(what, answer.status === 503 ? 'busy' : answer.status);
     if (accepts.includes(answer.status)) return JSON.parse(text);

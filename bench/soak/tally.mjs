@@ -25,6 +25,8 @@ export class Tally {
   }
 
   get rows() {
-    return [...this.#counts].toSorted().map(([what, count]) => ({ what, count }));
+    return [...this.#counts]
+      .toSorted(([a], [b]) => a.localeCompare(b))
+      .map(([what, count]) => ({ what, count }));
   }
 }

@@ -111,9 +111,9 @@ describe('a database that is slower than what comes in', () => {
     const turnedAway: number[] = [];
     const acknowledged = new Set<string>();
     const refused = new Map<string, object>();
-    let sending = true;
+    const over = new AbortController();
     const sender = async (): Promise<void> => {
-      while (sending) {
+      while (!over.signal.aborted) {
         const guid = randomUUID();
         const payload = issueOpened();
         const began = performance.now();
@@ -143,7 +143,7 @@ describe('a database that is slower than what comes in', () => {
       );
     });
     await until(() => acknowledged.size >= 100, 'deliveries to be acknowledged again', 30_000);
-    sending = false;
+    over.abort();
     await Promise.all(senders);
     expect(median(turnedAway)).toBeLessThan(median(waited) / 3);
     expect(await stored([...acknowledged])).toHaveLength(acknowledged.size);

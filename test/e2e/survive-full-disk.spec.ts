@@ -100,13 +100,14 @@ const disk = makeSmallDisk(320);
       async () => {
         const db = await connection().catch(() => null);
         if (db === null) return true;
-        return db
-          .query(`SELECT pg_switch_wal(), pg_logical_emit_message(true, 'test', repeat('x', 1000))`)
-          .then(
-            () => false,
-            () => true,
-          )
-          .finally(() => db.destroy().catch(() => undefined));
+        try {
+          await db.query(`SELECT pg_switch_wal(), pg_logical_emit_message(true, 'test', repeat('x', 1000))`);
+          return false;
+        } catch {
+          return true;
+        } finally {
+          await db.destroy().catch(() => undefined);
+        }
       },
       'PostgreSQL to give up',
       60_000,
