@@ -31,6 +31,8 @@ async function setUp(rig) {
   const database = await rig.database('soak');
   const service = await rig.service(database, {
     ENTOURAGE_DB_POOL_SIZE: String(POOL),
+    // What an agent could not report is begun anew before the look at what is left over.
+    ENTOURAGE_RUN_LEASE_SECONDS: '15',
     NODE_OPTIONS: `--import=${new URL('./soak/collect.mjs', import.meta.url).href}`,
   });
   const organization = await makeOrganization(service.url, 'soak');
@@ -112,7 +114,7 @@ async function soak(side, tally) {
   stopped.abort();
   await Promise.all(working);
   const { refused } = await side.agent.ask({ kind: 'result' });
-  if (refused > 0) tally.fault(`${refused} reports of agents were refused`);
+  for (let count = 0; count < refused; count += 1) tally.note('report of an agent', 'busy');
   for (const fault of await lost(side.db, senders)) tally.fault(fault);
   return samples;
 }

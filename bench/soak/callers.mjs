@@ -16,7 +16,7 @@ async function call(tally, what, url, { accepts = [200], ...request }) {
     if (accepts.includes(answer.status)) return JSON.parse(text);
     if (answer.status !== 503) tally.fault(`${what}: ${answer.status} ${text.slice(0, 300)}`);
   } catch {
-    tally.note(what, 'busy');
+    tally.note(what, 'cut');
   }
   return null;
 }
@@ -25,6 +25,8 @@ async function call(tally, what, url, { accepts = [200], ...request }) {
 export class Sender {
   acknowledged = [];
   issues = 0;
+  /** Issues that were sent and not acknowledged. Each may have become a task all the same. */
+  unsure = 0;
   #recent = [];
 
   constructor(tally, webhook, { url, key }) {
@@ -37,7 +39,10 @@ export class Sender {
   async send(event) {
     const delivery = nextDelivery({ event, secret: this.webhook.secret });
     const answer = await this.#post(event, delivery);
-    if (answer === null) return;
+    if (answer === null) {
+      if (event === 'issues') this.unsure += 1;
+      return;
+    }
     this.acknowledged.push(delivery.headers['x-github-delivery']);
     if (event === 'issues') this.issues += 1;
     this.#recent.push({ delivery, id: answer.delivery_id });
@@ -116,7 +121,7 @@ export async function mcpAgent(tally, { url, agent_id, key }, signal) {
       if (result.isError) tally.fault(`mcp ${name}: ${JSON.stringify(result.content).slice(0, 300)}`);
       return result.structuredContent;
     } catch {
-      tally.note(`mcp ${name}`, 'busy');
+      tally.note(`mcp ${name}`, 'cut');
       await delay(500);
       return null;
     }

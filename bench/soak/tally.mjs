@@ -1,3 +1,6 @@
+/** A machine that others use too may be past its capacity now and then. */
+const MAX_UNANSWERED = 0.05;
+
 /** What callers have been answered, by what they did. What is refused or unanswered is no fault yet, only too much of it. */
 export class Tally {
   #counts = new Map();
@@ -5,10 +8,10 @@ export class Tally {
   #total = 0;
   #unanswered = 0;
 
-  /** Notes one answer: `busy` is a 503, or a connection that ended under the request. */
+  /** Notes one answer: `busy` is a 503, `cut` a connection that ended under the request. */
   note(what, outcome) {
     this.#total += 1;
-    if (outcome === 'busy') this.#unanswered += 1;
+    if (outcome === 'busy' || outcome === 'cut') this.#unanswered += 1;
     const key = `${what} ${outcome}`;
     this.#counts.set(key, (this.#counts.get(key) ?? 0) + 1);
   }
@@ -19,7 +22,7 @@ export class Tally {
 
   get faults() {
     const share = this.#unanswered / Math.max(1, this.#total);
-    return share > 0.01
+    return share > MAX_UNANSWERED
       ? [...this.#faults, `${this.#unanswered} of ${this.#total} requests were not answered`]
       : this.#faults;
   }
