@@ -4,6 +4,7 @@ import { type NextFunction, type Request, type Response } from 'express';
 import helmet from 'helmet';
 import { type Logger } from 'pino';
 import { ResolvedSettings } from './config/settings.js';
+import { boundConnections } from './http/bound-connections.js';
 import { parseJsonBody } from './http/json-body.js';
 import { PageInterceptor } from './http/pagination.js';
 import { ProblemFilter } from './http/problem.filter.js';
@@ -24,6 +25,7 @@ const RECEIVE = /^\/api\/v1\/webhooks\/[^/]+\/receive\/?$/i;
  */
 export function configureApp(app: NestExpressApplication): NestExpressApplication {
   const settings = app.get(ResolvedSettings);
+  boundConnections(app.getHttpServer(), settings);
   app.disable('x-powered-by');
   app.set('query parser', 'simple');
   app.set(

@@ -1,4 +1,5 @@
 import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
+import { ResolvedSettings } from '../../../config/settings.js';
 import { databaseFault, isDatabaseUnavailable } from '../../../errors/database-errors.js';
 import { DomainError } from '../../../errors/domain-error.js';
 import { Metrics } from '../../../metrics/metrics.js';
@@ -16,8 +17,7 @@ const MAX_BYTES = 8 * 1024 * 1024;
  */
 const WORTH_A_SECOND = 8;
 const SLOW_MS = 50;
-const MAX_IN_FLIGHT = 4;
-const MAX_WAITING = 2_000;
+const MAX_IN_FLIGHT = 3;
 const MAX_WAITING_BYTES = 128 * 1024 * 1024;
 const TRIES = 3;
 /** serialization_failure, deadlock_detected. */
@@ -50,6 +50,7 @@ export class DeliveryBatcher implements OnApplicationShutdown {
     private readonly batch: ProcessBatch,
     private readonly partitions: DeliveryPartitions,
     private readonly metrics: Metrics,
+    private readonly settings: ResolvedSettings,
   ) {
     metrics.gauge(
       'entourage_deliveries_waiting',
@@ -64,7 +65,8 @@ export class DeliveryBatcher implements OnApplicationShutdown {
    * @throws DomainError `service_unavailable`, `internal_error`
    */
   submit(item: BatchItem, patience: number): Promise<BatchResult> {
-    if (this.waiting.length >= MAX_WAITING || this.waitingBytes > MAX_WAITING_BYTES)
+    const { ENTOURAGE_MAX_WAITING_DELIVERIES: max } = this.settings;
+    if (this.waiting.length >= max || this.waitingBytes > MAX_WAITING_BYTES)
       return Promise.reject(unavailable());
     const done = this.metrics.time('commit');
     return new Promise((resolve, reject) => {
