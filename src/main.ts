@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { parseSettings } from './config/settings.js';
+import { parseSettings } from './config/parse-settings.js';
 import { migrateOnly } from './migrate-only.js';
 import { CommandError, explainStartFailure } from './start-failure.js';
 

@@ -1,4 +1,4 @@
-import { SettingsError } from './config/settings.js';
+import { SettingsError } from './config/parse-settings.js';
 import { DataDirectoryError } from './database/data-directory.js';
 import { EmbeddedPostgresError } from './database/embedded-postgres.js';
 import { isDatabaseUnavailable } from './errors/database-errors.js';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { commandEnvironment, loadCommands, parseCommands } from './commands.js';
-import { SettingsError } from './settings.js';
+import { SettingsError } from './parse-settings.js';
 
 const faults = (file: unknown): string[] => {
   try {

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { isAbsolute } from 'node:path';
-import { type Settings, SettingsError } from './settings.js';
+import { SettingsError } from './parse-settings.js';
+import { type Settings } from './settings.js';
 
 /** A program that the `command` runtime may start. Only the operator's own file names programs, never the API. */
 export interface AllowedCommand {

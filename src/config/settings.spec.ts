@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
+import { parseSettings, SettingsError } from './parse-settings.js';
+import { SETTING_NAMES, Settings } from './settings.js';
 import { settingsSummary } from './settings-summary.js';
-import { parseSettings, SETTING_NAMES, Settings, SettingsError } from './settings.js';
 
 const SECRETS = {
   ENTOURAGE_JWT_SECRET: 's'.repeat(40),

@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import { plainToInstance, Transform, Type } from 'class-transformer';
+import { Transform, Type } from 'class-transformer';
 import {
   ArrayNotEmpty,
   getMetadataStorage,
@@ -13,7 +13,6 @@ import {
   Max,
   Min,
   MinLength,
-  validateSync,
 } from 'class-validator';
 import { commaSeparated, flag, IsHttpUrl, IsNetwork, IsOrigin, IsPostgresUrl } from './setting-formats.js';
 
@@ -37,6 +36,20 @@ export class Settings {
   /** Address the HTTP API listens on. */
   @IsString()
   HOST: string = '127.0.0.1';
+
+  /** Connections of callers at once; one more is closed as soon as it is made. */
+  @Type(() => Number)
+  @IsInt({ message: 'must be a whole number' })
+  @Min(10)
+  @Max(1_000_000)
+  ENTOURAGE_MAX_CONNECTIONS: number = 5000;
+
+  /** Seconds in which a request must have arrived, its body included; its headers in ten of them at the most. */
+  @Type(() => Number)
+  @IsNumber({}, { message: 'must be a number' })
+  @Min(1)
+  @Max(3600)
+  ENTOURAGE_REQUEST_SECONDS: number = 30;
 
   /** PostgreSQL to use; unset starts an embedded one in the data directory. */
   @IsOptional()
@@ -196,6 +209,13 @@ export class Settings {
   @Min(0)
   ENTOURAGE_RECEIVE_REFUSED_PER_MINUTE: number = 120;
 
+  /** Deliveries that may wait for the database at once; one more is answered 503 at once. */
+  @Type(() => Number)
+  @IsInt({ message: 'must be a whole number' })
+  @Min(1)
+  @Max(100_000)
+  ENTOURAGE_MAX_WAITING_DELIVERIES: number = 2000;
+
   /** Seconds a shutdown waits for requests and runs to finish. */
   @Type(() => Number)
   @IsNumber({}, { message: 'must be a number' })
@@ -240,45 +260,3 @@ export const SETTING_NAMES: readonly string[] = [
       .map(({ propertyName }) => propertyName),
   ),
 ];
-
-/** For programs that talk to the service (`npm run demo`), not read by it. */
-const CLIENT_NAMES = new Set(['ENTOURAGE_URL']);
-
-export class SettingsError extends Error {
-  constructor(readonly faults: string[]) {
-    super(faults.join('\n'));
-    this.name = 'SettingsError';
-  }
-}
-
-/** One message of several: that a value is no number at all says more than that it is out of bounds. */
-function firstMessage(constraints: Record<string, string> = {}, property: string): string {
-  const message =
-    constraints['isInt'] ?? constraints['isNumber'] ?? Object.values(constraints)[0] ?? 'is wrong';
-  return message.replace(`${property} `, '').replace('each value in ', '');
-}
-
-/**
- * Reads the settings from an environment. An empty value counts as unset.
- * @throws SettingsError with one line per fault; a line names the variable and never its value.
- */
-export function parseSettings(env: NodeJS.ProcessEnv): Settings {
-  const names = new Set(SETTING_NAMES);
-  const given = Object.fromEntries(
-    Object.entries(env).filter(([name, value]) => names.has(name) && value !== undefined && value !== ''),
-  );
-  const settings = plainToInstance(Settings, given, { exposeDefaultValues: true });
-  const faults = validateSync(settings).map(
-    ({ property, constraints }) => `${property} ${firstMessage(constraints, property)}`,
-  );
-  for (const name of Object.keys(env))
-    if (name.startsWith('ENTOURAGE_') && !names.has(name) && !CLIENT_NAMES.has(name))
-      faults.push(`${name} is not a variable of this service`);
-  if (settings.DATABASE_URL !== undefined)
-    for (const name of ['ENTOURAGE_JWT_SECRET', 'ENTOURAGE_ENCRYPTION_KEY'] as const)
-      if (settings[name] === undefined) faults.push(`${name} must be set when DATABASE_URL is set`);
-  if (settings.DATABASE_URL === undefined && !settings.ENTOURAGE_MIGRATE)
-    faults.push('ENTOURAGE_MIGRATE can be false only when DATABASE_URL is set');
-  if (faults.length > 0) throw new SettingsError(faults);
-  return settings;
-}

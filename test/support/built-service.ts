@@ -1,5 +1,5 @@
 import { type startService } from '../../src/service.js';
-import { type parseSettings } from '../../src/config/settings.js';
+import { type parseSettings } from '../../src/config/parse-settings.js';
 import { TEST_SETTINGS } from './service.js';
 
 /**
@@ -12,7 +12,7 @@ export async function startBuiltService(
   const built = new URL('../../dist/src/', import.meta.url);
   const [service, settings] = (await Promise.all([
     import(new URL('service.js', built).href),
-    import(new URL('config/settings.js', built).href),
+    import(new URL('config/parse-settings.js', built).href),
   ])) as [{ startService: typeof startService }, { parseSettings: typeof parseSettings }];
   const known = Object.entries(TEST_SETTINGS).map(([name, value]) => [name, String(value)] as const);
   return service.startService(settings.parseSettings({ ...Object.fromEntries(known), ...env }));
