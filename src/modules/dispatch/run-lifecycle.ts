@@ -13,7 +13,7 @@ import {
 } from '../budgets/budgets.facade.js';
 import { TaskIntake, TaskTransitions, type TaskTransition } from '../tasks/tasks.facade.js';
 import { type AgentRun } from './agent-run.entity.js';
-import { claimRun, type ClaimedRun, type ClaimRequest } from './claim-run.js';
+import { claimRuns, type ClaimedRun, type ClaimRequest, type Claims } from './claim-run.js';
 import { redactRuns } from './redact-runs.js';
 import { BUDGET_EXCEEDED, finishRun, notCurrent, type RunRef, type RunResult } from './finish-run.js';
 
@@ -49,17 +49,24 @@ export class RunLifecycle {
   }
 
   /** @returns null when there is nothing to claim. */
-  async claim(request: Omit<ClaimRequest, 'lease_seconds'>): Promise<ClaimedRun | null> {
+  async claim(request: Omit<ClaimRequest, 'lease_seconds' | 'limit'>): Promise<ClaimedRun | null> {
+    return (await this.claimSeveral({ ...request, limit: 1 })).runs[0] ?? null;
+  }
+
+  /** All in one transaction: a commit costs more than the claims in it. */
+  async claimSeveral(request: Omit<ClaimRequest, 'lease_seconds'>): Promise<Claims> {
     for (let attempt = 1; ; attempt += 1)
       try {
-        const claimed = await this.db.transaction(async (manager) => {
-          const run = await claimRun(manager, { ...request, lease_seconds: this.leaseSeconds });
+        const claims = await this.db.transaction(async (manager) => {
+          const claims = await claimRuns(manager, { ...request, lease_seconds: this.leaseSeconds });
           // A run that nobody supervises yet is adopted by a dispatcher, which must hear of it.
-          if (run !== null && request.dispatcher === null) mark(manager, run.team_id, run.run_id);
-          return run;
+          if (request.dispatcher === null)
+            for (const { team_id, run_id } of claims.runs) mark(manager, team_id, run_id);
+          return claims;
         });
-        if (claimed !== null) await this.observeWait(claimed);
-        return claimed;
+        for (const { attempt: tries, waited_seconds } of claims.runs)
+          if (tries === 1) this.metrics.observe('dispatch_wait', waited_seconds);
+        return claims;
       } catch (error) {
         // Between this statement's snapshot and its lock another claim came and went: look again.
         if (attempt >= 5 || !ACTIVE_KEYS.some((key) => violatesUnique(error, key))) throw error;
@@ -78,7 +85,7 @@ export class RunLifecycle {
        ) picked
        WHERE r.id = picked.id
        RETURNING r.id AS run_id, r.fencing_token, r.attempt, r.runtime, r.org_id, r.team_id, r.task_id, r.agent_id,
-         NULL AS previous_assignee_id, r.correlation_id`,
+         NULL AS previous_assignee_id, r.correlation_id, 0 AS waited_seconds`,
       [dispatcher, limit],
     );
     return rows;
@@ -216,15 +223,6 @@ export class RunLifecycle {
       if (run === undefined) throw notCurrent();
       mark(manager, run.team_id, run.id);
     });
-  }
-
-  private async observeWait(run: ClaimedRun): Promise<void> {
-    if (run.attempt !== 1) return;
-    const [task] = await this.db.query<{ seconds: number }[]>(
-      'SELECT extract(epoch FROM clock_timestamp() - created_at)::float8 AS seconds FROM tasks WHERE id = $1',
-      [run.task_id],
-    );
-    if (task !== undefined) this.metrics.observe('dispatch_wait', task.seconds);
   }
 }
 
