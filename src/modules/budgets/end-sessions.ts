@@ -1,5 +1,6 @@
 import { type EntityManager } from 'typeorm';
 import { markTeamsChanged } from '../../database/notify-on-commit.js';
+import { preparedBy, type PreparedStatement } from '../../database/prepared.js';
 
 const IS_SILENT = `ended_at IS NULL AND run_id IS NULL AND last_seen_at < now() - make_interval(secs => $1)`;
 
@@ -18,16 +19,18 @@ export async function endSession(manager: EntityManager, id: number, error: stri
   if (rows[0]?.run_id === null) await freeAgent(manager, rows[0].agent_id);
 }
 
+const END_OF_RUN: PreparedStatement = {
+  name: 'end-sessions-of-run',
+  text: 'UPDATE agent_sessions SET ended_at = now(), error = $2 WHERE run_id = $1 AND ended_at IS NULL',
+};
+
 /** When its run ends. After the agent's row was locked, so that no session is started in between. */
 export async function endSessionsOfRun(
   manager: EntityManager,
   run_id: string,
   error: string | null,
 ): Promise<void> {
-  await manager.query(
-    'UPDATE agent_sessions SET ended_at = now(), error = $2 WHERE run_id = $1 AND ended_at IS NULL',
-    [run_id, error],
-  );
+  await preparedBy(manager, END_OF_RUN, [run_id, error]);
 }
 
 /** The lock comes first: of two sessions that end at once, the second must see that the first has ended. */

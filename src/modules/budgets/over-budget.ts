@@ -25,7 +25,8 @@ export const TEAM_LIMIT = `cost_limit('{}', s."values", 'daily_team_cost_limit_u
 export const overBudget = (team_id = 'a.team_id'): string => `(${DAILY_SPENT} >= ${DAILY_LIMIT}
   OR CASE WHEN ${TEAM_LIMIT} IS NOT NULL THEN ${teamSpent(team_id)} >= ${TEAM_LIMIT} ELSE false END)`;
 
-const ofAgent = (condition: string): string => `(SELECT ${condition} FROM (VALUES (true)) one ${WITH_BUDGET})`;
+const ofAgent = (condition: string): string =>
+  `(SELECT ${condition} FROM (VALUES (true)) one ${WITH_BUDGET})`;
 
 /** The same for an agent `a` without the joins. */
 export const AGENT_OVER_BUDGET = ofAgent(overBudget());

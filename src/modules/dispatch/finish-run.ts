@@ -1,4 +1,5 @@
 import { type EntityManager } from 'typeorm';
+import { preparedBy, type PreparedStatement } from '../../database/prepared.js';
 import { markTeamsChanged } from '../../database/notify-on-commit.js';
 import { DomainError } from '../../errors/domain-error.js';
 import { endRunKeys } from '../auth/api-keys/run-keys.facade.js';
@@ -55,20 +56,16 @@ export async function finishRun(
   result: RunResult,
   { transitions, settings }: { transitions: TaskTransitions; settings: RetrySettings },
 ): Promise<AgentRun> {
-  const [found] = await manager.query<{ task_id: number }[]>('SELECT task_id FROM agent_runs WHERE id = $1', [
-    ref.id,
-  ]);
+  const [found] = await preparedBy<{ task_id: number }>(manager, TASK_OF_RUN, [ref.id]);
   if (found === undefined) throw new DomainError('run_not_found', 'Run not found');
   await lockToMove(manager, [found.task_id], false);
   const task = await lockTask(manager, found.task_id);
   const run = await close(manager, ref, result);
   await endRunKeys(manager, run.id);
   if (result.usage) await recordRunUsage(manager, run, result.usage);
-  await manager.query(`UPDATE agents SET status = 'idle' WHERE id = $1 AND status = 'working'`, [
-    run.agent_id,
-  ]);
+  const [agent] = await preparedBy<{ name: string }>(manager, FREE_AGENT, [run.agent_id]);
   await endSessionsOfRun(manager, run.id, run.error);
-  const actor = result.actor ?? (await actorOf(manager, run, result));
+  const actor = result.actor ?? actorOf(run, result, agent?.name);
   await recordEvent(manager, {
     org_id: run.org_id,
     task_id: run.task_id,
@@ -92,34 +89,61 @@ export async function finishRun(
       .where('id = ANY(:ids) AND processed_at IS NULL', { ids: run.message_ids })
       .execute();
   const work = { began: run.started_at, run_id: run.id };
-  if (!(await transitions.closeAfterWork(manager, task.id, work)) && task.status === 'in_progress')
+  if (!(await transitions.closeAfterWork(manager, task, work)) && task.status === 'in_progress')
     await moveTask(manager, task, run, result, actor, transitions, settings);
   // The program was still at work when its issue was deleted.
-  if (await isDeletedAtSource(manager, task.id)) await redactRuns(manager, [task.id]);
+  if (await isDeletedAtSource(manager, task.id)) {
+    await redactRuns(manager, [task.id]);
+    Object.assign(run, (await preparedBy<RunTexts>(manager, TEXTS_OF_RUN, [run.id]))[0]);
+  }
   if (manager.queryRunner !== undefined) markTeamsChanged(manager.queryRunner, [run.team_id]);
   return run;
 }
 
-/** The end of a lease found by the sweeper needs a lease that is over; every other end one that is not. */
-async function close(manager: EntityManager, ref: RunRef, result: RunResult): Promise<AgentRun> {
-  const lease = result.status === 'expired' ? '<=' : '>';
-  const [rows] = await manager.query<[AgentRun[], number]>(
-    `UPDATE agent_runs SET status = $3, finished_at = clock_timestamp(), exit_code = $4, error = $5,
+const TASK_OF_RUN: PreparedStatement = {
+  name: 'task-of-run',
+  text: 'SELECT task_id FROM agent_runs WHERE id = $1',
+};
+
+/** One that was paused meanwhile stays so. */
+const FREE_AGENT: PreparedStatement = {
+  name: 'free-agent-of-run',
+  text: `UPDATE agents SET status = CASE status WHEN 'working' THEN 'idle' ELSE status END WHERE id = $1 RETURNING name`,
+};
+
+type RunTexts = Pick<AgentRun, 'prompt' | 'output' | 'summary' | 'error'>;
+
+const TEXTS_OF_RUN: PreparedStatement = {
+  name: 'texts-of-run',
+  text: 'SELECT prompt, output, summary, error FROM agent_runs WHERE id = $1',
+};
+
+/** Columns by name: what `*` stands for changes with a migration, which a prepared statement does not survive. */
+const closeRun = (name: string, lease: string): PreparedStatement => ({
+  name,
+  text: `UPDATE agent_runs SET status = $3, finished_at = clock_timestamp(), exit_code = $4, error = $5,
        summary = coalesce($6, summary), output = $7, cancel_reason = coalesce(cancel_reason, $8)
      WHERE id = $1 AND fencing_token = $2 AND finished_at IS NULL AND lease_expires_at ${lease} clock_timestamp()
-     RETURNING *`,
-    [
-      ref.id,
-      ref.fencing_token,
-      result.status,
-      result.exit_code ?? null,
-      storable(result.error),
-      storable(result.summary),
-      storable(result.output),
-      result.given_back ?? null,
-    ],
-  );
-  const [run] = rows;
+     RETURNING id, org_id, team_id, task_id, agent_id, attempt, status, runtime, fencing_token, lease_expires_at,
+       heartbeat_at, cancel_requested_at, cancel_reason, dispatcher, prompt, message_ids, exit_code, error, summary,
+       output, correlation_id, started_at, work_started_at, finished_at`,
+});
+
+const CLOSE = closeRun('close-run', '>');
+const CLOSE_EXPIRED = closeRun('close-expired-run', '<=');
+
+/** The end of a lease found by the sweeper needs a lease that is over; every other end one that is not. */
+async function close(manager: EntityManager, ref: RunRef, result: RunResult): Promise<AgentRun> {
+  const [run] = await preparedBy<AgentRun>(manager, result.status === 'expired' ? CLOSE_EXPIRED : CLOSE, [
+    ref.id,
+    ref.fencing_token,
+    result.status,
+    result.exit_code ?? null,
+    storable(result.error),
+    storable(result.summary),
+    storable(result.output),
+    result.given_back ?? null,
+  ]);
   if (run === undefined) throw notCurrent();
   return run;
 }
@@ -128,12 +152,9 @@ export const notCurrent = (): DomainError =>
   new DomainError('run_not_current', 'The run has ended, its lease is over, or another run has replaced it');
 
 /** Success is the agent's word; every other end is what the dispatcher found. */
-async function actorOf(manager: EntityManager, run: AgentRun, result: RunResult): Promise<Actor> {
+function actorOf(run: AgentRun, result: RunResult, name: string | undefined): Actor {
   if (result.status !== 'succeeded') return systemActor('dispatch');
-  const [agent] = await manager.query<{ name: string }[]>('SELECT name FROM agents WHERE id = $1', [
-    run.agent_id,
-  ]);
-  return { type: 'agent', id: run.agent_id, ...(agent === undefined ? {} : { name: agent.name }) };
+  return { type: 'agent', id: run.agent_id, ...(name === undefined ? {} : { name }) };
 }
 
 async function moveTask(
@@ -145,7 +166,7 @@ async function moveTask(
   transitions: TaskTransitions,
   settings: RetrySettings,
 ): Promise<void> {
-  const move = { task_id: task.id, run_id: run.id, actor };
+  const move = { run_id: run.id, actor };
   if (result.status === 'succeeded') {
     const patch = { failed_runs: 0, last_error: null, dispatch_after: null };
     // Divided, it is not done yet: it waits for its sub-tasks, and its agent is free meanwhile.
@@ -153,7 +174,12 @@ async function moveTask(
       await manager.save(Object.assign(task, patch));
       return;
     }
-    await transitions.transition(manager, { ...move, to: 'in_review', reason: 'run_succeeded', patch });
+    await transitions.transitionLocked(manager, task, {
+      ...move,
+      to: 'in_review',
+      reason: 'run_succeeded',
+      patch,
+    });
     return;
   }
   if (run.cancel_reason === BUDGET_EXCEEDED) {
@@ -162,7 +188,12 @@ async function moveTask(
       hold_reason: BUDGET_EXCEEDED,
       last_error: 'The run was stopped: it had reached a cost limit',
     };
-    await transitions.transition(manager, { ...move, to: 'todo', reason: BUDGET_EXCEEDED, patch });
+    await transitions.transitionLocked(manager, task, {
+      ...move,
+      to: 'todo',
+      reason: BUDGET_EXCEEDED,
+      patch,
+    });
     return;
   }
   if (result.status === 'cancelled') {
@@ -170,7 +201,7 @@ async function moveTask(
       ? { dispatch_after: null }
       : { hold_reason: 'run_cancelled', last_error: 'The run was cancelled by a person' };
     const reason = result.given_back ?? 'run_cancelled';
-    await transitions.transition(manager, { ...move, to: 'todo', reason, patch });
+    await transitions.transitionLocked(manager, task, { ...move, to: 'todo', reason, patch });
     return;
   }
   const failed_runs = task.failed_runs + 1;
@@ -181,7 +212,7 @@ async function moveTask(
       ? { failed_runs, last_error, dispatch_after: null, hold_reason: 'attempts_exhausted' }
       : { failed_runs, last_error, dispatch_after: new Date(Date.now() + delay * 1000) };
   const reason = delay === null ? 'attempts_exhausted' : `run_${result.status}`;
-  await transitions.transition(manager, { ...move, to: 'todo', reason, patch });
+  await transitions.transitionLocked(manager, task, { ...move, to: 'todo', reason, patch });
 }
 
 const storable = (text: string | null | undefined): string | null =>

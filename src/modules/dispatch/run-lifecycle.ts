@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { ResolvedSettings } from '../../config/settings.js';
 import { markRunsChanged, markTeamsChanged } from '../../database/notify-on-commit.js';
+import { preparedBy, type PreparedStatement } from '../../database/prepared.js';
 import { violatesUnique } from '../../errors/database-errors.js';
 import { DomainError } from '../../errors/domain-error.js';
 import { Metrics } from '../../metrics/metrics.js';
@@ -233,6 +234,13 @@ function mark(manager: EntityManager, team_id: string, run_id: string): void {
   markRunsChanged(runner, [run_id]);
 }
 
+const CANCEL_OF_TASK: PreparedStatement = {
+  name: 'cancel-run-of-task',
+  text: `UPDATE agent_runs SET cancel_requested_at = now(), cancel_reason = $2
+     WHERE task_id = $1 AND finished_at IS NULL AND cancel_requested_at IS NULL AND agent_id::text <> $3
+     RETURNING id`,
+};
+
 /**
  * A task that another's hand takes out of work takes its run with it, in the same transaction: out of `in_progress`, or
  * to an end from where its agent has already brought it.
@@ -242,12 +250,11 @@ async function cancelWhenTakenAway(
   { task, from, to, actor }: TaskTransition,
 ): Promise<void> {
   if (from !== 'in_progress' && to !== 'cancelled' && to !== 'todo') return;
-  const [rows] = await manager.query<[{ id: string }[], number]>(
-    `UPDATE agent_runs SET cancel_requested_at = now(), cancel_reason = $2
-     WHERE task_id = $1 AND finished_at IS NULL AND cancel_requested_at IS NULL AND agent_id::text <> $3
-     RETURNING id`,
-    [task.id, `task_${to}`, actor.type === 'agent' ? actor.id : ''],
-  );
+  const rows = await preparedBy<{ id: string }>(manager, CANCEL_OF_TASK, [
+    task.id,
+    `task_${to}`,
+    actor.type === 'agent' ? actor.id : '',
+  ]);
   for (const { id } of rows) mark(manager, task.team_id, id);
 }
 

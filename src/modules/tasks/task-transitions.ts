@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { type EntityManager, type QueryRunner } from 'typeorm';
+import { preparedBy, type PreparedStatement } from '../../database/prepared.js';
 import { markTeamsChanged } from '../../database/notify-on-commit.js';
 import { DomainError } from '../../errors/domain-error.js';
 import { type Actor } from '../auth/identity.js';
@@ -94,25 +95,33 @@ export class TaskTransitions {
   transition(manager: EntityManager, request: TransitionRequest): Promise<Task> {
     return inTransaction(manager, async (manager) => {
       await lockToMove(manager, [request.task_id], request.to === 'cancelled');
-      const task = await lockTask(manager, request.task_id);
-      if (!canTransition(task.status, request.to)) throw invalidTransition(task.status, request.to);
-      if (request.actor.type === 'agent' && needsPerson(task.status, request.to))
-        throw new DomainError(
-          'forbidden',
-          `An agent cannot move a task from '${task.status}' to '${request.to}': review and merge do`,
-        );
-      if (request.to === 'in_progress') await assertDependenciesDone(manager, task.id);
-      if (waitsForSubtasks(request.to) && (await hasOpenSubtasks(manager, task.id)))
-        throw new DomainError(
-          'subtasks_open',
-          `Task ${task.id} has open sub-tasks: it cannot go to '${request.to}' before they are done or cancelled`,
-        );
-      const { actor, to } = request;
-      const data = { ...request.data };
-      for (const guard of this.guards)
-        Object.assign(data, await guard(manager, { task, from: task.status, to, actor }));
-      return this.move(manager, task, { ...request, data }, 'task.status_changed');
+      return this.transitionLocked(manager, await lockTask(manager, request.task_id), request);
     });
+  }
+
+  /** The same for a caller that has taken `lockToMove`, and read the task since. */
+  async transitionLocked(
+    manager: EntityManager,
+    task: Task,
+    request: Omit<TransitionRequest, 'task_id'>,
+  ): Promise<Task> {
+    const { actor, to } = request;
+    if (!canTransition(task.status, to)) throw invalidTransition(task.status, to);
+    if (actor.type === 'agent' && needsPerson(task.status, to))
+      throw new DomainError(
+        'forbidden',
+        `An agent cannot move a task from '${task.status}' to '${to}': review and merge do`,
+      );
+    if (to === 'in_progress') await assertDependenciesDone(manager, task.id);
+    if (waitsForSubtasks(to) && (await hasOpenSubtasks(manager, task.id)))
+      throw new DomainError(
+        'subtasks_open',
+        `Task ${task.id} has open sub-tasks: it cannot go to '${to}' before they are done or cancelled`,
+      );
+    const data = { ...request.data };
+    for (const guard of this.guards)
+      Object.assign(data, await guard(manager, { task, from: task.status, to, actor }));
+    return this.move(manager, task, { ...request, data }, 'task.status_changed');
   }
 
   /**
@@ -146,11 +155,11 @@ export class TaskTransitions {
 
   /**
    * At the end of work that began at `began`: closes the task if its sub-tasks were done meanwhile. The caller has taken
-   * `lockToMove`.
+   * `lockToMove`, and read the task since.
    * @returns whether it did.
    */
-  closeAfterWork(manager: EntityManager, task_id: number, work: { began: Date } & Cause): Promise<boolean> {
-    return this.kin.closeAfterWork(manager, task_id, work);
+  closeAfterWork(manager: EntityManager, task: Task, work: { began: Date } & Cause): Promise<boolean> {
+    return this.kin.closeAfterWork(manager, task, work);
   }
 
   /** After a sub-task was taken away from its parent. The caller has taken `lockToLink` on both. */
@@ -161,7 +170,7 @@ export class TaskTransitions {
   private async move(
     manager: EntityManager,
     task: Task,
-    request: TransitionRequest,
+    request: Omit<TransitionRequest, 'task_id'>,
     type: 'task.status_changed' | 'task.reopened',
   ): Promise<Task> {
     const { to, actor, reason, run_id, because_of, delivery_id } = request;
@@ -169,7 +178,7 @@ export class TaskTransitions {
     Object.assign(task, request.patch, { status: to });
     if (to === 'done') task.completed_at = new Date();
     else if (to !== 'archived') task.completed_at = null;
-    await manager.save(task);
+    await write(manager, task);
     await recordEvent(manager, {
       ...request,
       org_id: task.org_id,
@@ -191,6 +200,30 @@ export class TaskTransitions {
     if (to === 'done' || to === 'cancelled') await this.kin.follow(manager, task, { delivery_id, run_id });
     return task;
   }
+}
+
+const WRITE: PreparedStatement = {
+  name: 'move-task',
+  text: `UPDATE tasks SET status = $2, assignee_id = $3, hold_reason = $4, last_error = $5, failed_runs = $6, dispatch_after = $7,
+      completed_at = $8, version = version + 1, updated_at = now()
+    WHERE id = $1 RETURNING version, updated_at`,
+};
+
+/** What a move changes, without reading the row once more to find that out. */
+async function write(manager: EntityManager, task: Task): Promise<void> {
+  const { id, status, assignee_id, hold_reason, last_error, failed_runs, dispatch_after, completed_at } =
+    task;
+  const values = [
+    id,
+    status,
+    assignee_id,
+    hold_reason,
+    last_error,
+    failed_runs,
+    dispatch_after,
+    completed_at,
+  ];
+  Object.assign(task, (await preparedBy<Pick<Task, 'version' | 'updated_at'>>(manager, WRITE, values))[0]);
 }
 
 const newAttempt = (task: Task): TransitionRequest['patch'] => ({

@@ -58,15 +58,11 @@ export class Kin {
    * At the end of work on the task itself, which had kept it open.
    * @returns whether its sub-tasks have closed it. Those that were done before, in an earlier life of the task, do not.
    */
-  async closeAfterWork(
-    manager: EntityManager,
-    task_id: number,
-    work: { began: Date } & Cause,
-  ): Promise<boolean> {
+  async closeAfterWork(manager: EntityManager, task: Task, work: { began: Date } & Cause): Promise<boolean> {
     const { began, ...cause } = work;
-    const task = await manager.findOneByOrFail(Task, { id: task_id });
-    const counts = await this.settled(manager, task);
-    if (counts === null || counts.done === 0 || !(await hasDoneSince(manager, task_id, began))) return false;
+    if (!isWorkInHand(task.status)) return false;
+    const { open, done } = (await countSubtasks(manager, [task.id]))(task.id);
+    if (open > 0 || done === 0 || !(await hasDoneSince(manager, task.id, began))) return false;
     await this.close(manager, task, cause);
     return true;
   }
