@@ -98,29 +98,15 @@ export class RunLifecycle {
    * @throws DomainError `run_not_current`
    */
   async keepPrompt(ref: RunRef, prompt: string, message_ids: number[]): Promise<boolean> {
-    return this.db.transaction(async (manager) => {
-      const [, count] = await manager.query<[unknown[], number]>(
-        `UPDATE agent_runs SET prompt = $3, message_ids = $4,
-           lease_expires_at = clock_timestamp() + make_interval(secs => $5)
-         WHERE id = $1 AND fencing_token = $2 AND finished_at IS NULL AND lease_expires_at > clock_timestamp()
-           AND cancel_requested_at IS NULL`,
-        [ref.id, ref.fencing_token, prompt, message_ids, this.leaseSeconds],
-      );
-      if (count === 0) {
-        if (await this.isCancelled(manager, ref)) return false;
-        throw notCurrent();
-      }
-      if (message_ids.length > 0)
-        await manager.query(
-          'UPDATE messages SET delivered_at = coalesce(delivered_at, now()) WHERE id = ANY($1)',
-          [message_ids],
-        );
-      return true;
-    });
+    const values = [ref.id, ref.fencing_token, prompt, message_ids, this.leaseSeconds];
+    const kept = await preparedBy(this.db.manager, KEEP_PROMPT, values);
+    if (kept.length > 0) return true;
+    if (await this.isCancelled(ref)) return false;
+    throw notCurrent();
   }
 
-  private async isCancelled(manager: EntityManager, { id, fencing_token }: RunRef): Promise<boolean> {
-    const rows = await manager.query<unknown[]>(
+  private async isCancelled({ id, fencing_token }: RunRef): Promise<boolean> {
+    const rows = await this.db.query<unknown[]>(
       `SELECT 1 FROM agent_runs WHERE id = $1 AND fencing_token = $2 AND finished_at IS NULL
          AND lease_expires_at > clock_timestamp() AND cancel_requested_at IS NOT NULL`,
       [id, fencing_token],
@@ -226,6 +212,22 @@ export class RunLifecycle {
     });
   }
 }
+
+const KEEP_PROMPT: PreparedStatement = {
+  name: 'keep-prompt',
+  text: `
+  WITH kept AS (
+    UPDATE agent_runs SET prompt = $3, message_ids = $4::bigint[],
+      lease_expires_at = clock_timestamp() + make_interval(secs => $5)
+    WHERE id = $1 AND fencing_token = $2 AND finished_at IS NULL AND lease_expires_at > clock_timestamp()
+      AND cancel_requested_at IS NULL
+    RETURNING id
+  ), delivered AS (
+    UPDATE messages SET delivered_at = coalesce(delivered_at, now())
+    WHERE id = ANY($4::bigint[]) AND EXISTS (SELECT FROM kept)
+  )
+  SELECT id FROM kept`,
+};
 
 function mark(manager: EntityManager, team_id: string, run_id: string): void {
   const runner = manager.queryRunner;
