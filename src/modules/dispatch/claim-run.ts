@@ -50,9 +50,15 @@ export interface ClaimRequest {
 
 const ANY_AGENT = `a.runtime IN ('command', 'http')`;
 const ONE_AGENT = `a.id = $9`;
-/** By a task alone: what is its turn, and is not kept for an agent that will take it by itself. */
+/**
+ * What is the task's turn, and not kept for an idle agent that will take it by itself. All by hashed lists: with
+ * thousands of tasks for agents that are busy it must not look at every agent for each.
+ */
 const ITS_TURN = `(t.dispatch_after IS NULL OR t.dispatch_after <= now())
-      AND (t.auto_assign OR t.assignee_id IN (SELECT id FROM idle))`;
+      AND (t.assignee_id IN (SELECT id FROM idle WHERE free)
+        OR t.auto_assign
+          AND (t.auto_assign_role IS NULL OR t.auto_assign_role IN (SELECT role FROM idle WHERE free))
+          AND (t.assignee_id IS NULL OR t.assignee_id NOT IN (SELECT id FROM idle)))`;
 /** By a task `t` and an idle agent `i`. */
 const FITTING = `(
         t.assignee_id = i.id

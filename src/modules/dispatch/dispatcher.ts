@@ -29,7 +29,7 @@ const LOOK: PreparedStatement = {
       WHERE ($1::uuid[] IS NULL OR a.team_id = ANY($1)) AND a.status = 'idle' AND a.runtime IN ('command', 'http')
         AND EXISTS (SELECT FROM tasks t WHERE t.team_id = a.team_id AND t.status = 'todo' AND t.hold_reason IS NULL)
     ) AS teams,
-    EXISTS (SELECT FROM agent_runs WHERE finished_at IS NULL AND status = 'starting' AND dispatcher IS NULL
+    EXISTS (SELECT FROM agent_runs WHERE status = 'starting' AND dispatcher IS NULL
       AND runtime IN ('command', 'http')) AS orphans,
     (SELECT extract(epoch FROM min(dispatch_after) - clock_timestamp())::float8 * 1000 FROM tasks
      WHERE status = 'todo' AND hold_reason IS NULL AND dispatch_after > clock_timestamp()) AS backoff_ms`,

@@ -15,6 +15,7 @@ import {
   recordEvent,
   type TaskTransitions,
 } from '../tasks/tasks.facade.js';
+import { IS_ACTIVE } from './active-run.js';
 import { type AgentRun } from './agent-run.entity.js';
 import { redactRuns } from './redact-runs.js';
 import { retryDelay, type RetrySettings } from './retry-policy.js';
@@ -123,7 +124,7 @@ const closeRun = (name: string, lease: string): PreparedStatement => ({
   name,
   text: `UPDATE agent_runs SET status = $3, finished_at = clock_timestamp(), exit_code = $4, error = $5,
        summary = coalesce($6, summary), output = $7, cancel_reason = coalesce(cancel_reason, $8)
-     WHERE id = $1 AND fencing_token = $2 AND finished_at IS NULL AND lease_expires_at ${lease} clock_timestamp()
+     WHERE id = $1 AND fencing_token = $2 AND ${IS_ACTIVE} AND lease_expires_at ${lease} clock_timestamp()
      RETURNING id, org_id, team_id, task_id, agent_id, attempt, status, runtime, fencing_token, lease_expires_at,
        heartbeat_at, cancel_requested_at, cancel_reason, dispatcher, prompt, message_ids, exit_code, error, summary,
        output, correlation_id, started_at, work_started_at, finished_at`,

@@ -1,5 +1,6 @@
 import { type EntityManager } from 'typeorm';
 import { preparedBy, type PreparedStatement } from '../../database/prepared.js';
+import { IS_ACTIVE } from './active-run.js';
 import { type PromptMaterial } from './build-prompt.js';
 import { type Assignment } from './runtimes/runtime.js';
 
@@ -48,7 +49,7 @@ const MATERIAL: PreparedStatement = {
       ORDER BY m.id LIMIT 50`)} AS messages
   FROM agent_runs r JOIN agents a ON a.id = r.agent_id JOIN tasks t ON t.id = r.task_id
     LEFT JOIN task_sources s ON s.task_id = t.id
-  WHERE r.id = $1 AND r.finished_at IS NULL`,
+  WHERE r.id = $1 AND r.${IS_ACTIVE}`,
 };
 
 /** Null when the run has ended. */

@@ -13,6 +13,7 @@ import {
   type RunUsage,
 } from '../budgets/budgets.facade.js';
 import { TaskIntake, TaskTransitions, type TaskTransition } from '../tasks/tasks.facade.js';
+import { IS_ACTIVE } from './active-run.js';
 import { type AgentRun } from './agent-run.entity.js';
 import { claimRuns, type ClaimedRun, type ClaimRequest, type Claims } from './claim-run.js';
 import { redactRuns } from './redact-runs.js';
@@ -80,7 +81,7 @@ export class RunLifecycle {
       `UPDATE agent_runs r SET dispatcher = $1
        FROM (
          SELECT id FROM agent_runs
-         WHERE finished_at IS NULL AND status = 'starting' AND dispatcher IS NULL
+         WHERE status = 'starting' AND dispatcher IS NULL
            AND runtime IN ('command', 'http') AND lease_expires_at > clock_timestamp()
          ORDER BY started_at LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED
        ) picked
@@ -107,7 +108,7 @@ export class RunLifecycle {
 
   private async isCancelled({ id, fencing_token }: RunRef): Promise<boolean> {
     const rows = await this.db.query<unknown[]>(
-      `SELECT 1 FROM agent_runs WHERE id = $1 AND fencing_token = $2 AND finished_at IS NULL
+      `SELECT 1 FROM agent_runs WHERE id = $1 AND fencing_token = $2 AND ${IS_ACTIVE}
          AND lease_expires_at > clock_timestamp() AND cancel_requested_at IS NOT NULL`,
       [id, fencing_token],
     );
@@ -127,7 +128,7 @@ export class RunLifecycle {
            cancel_requested_at + 2 * make_interval(secs => $3),
            (SELECT r.started_at + make_interval(secs => (a.runtime_config->>'timeout_seconds')::float8)
             FROM agents a WHERE a.id = r.agent_id AND r.runtime = 'http'))
-       WHERE id = $1 AND fencing_token = $2 AND finished_at IS NULL AND lease_expires_at > clock_timestamp()
+       WHERE id = $1 AND fencing_token = $2 AND ${IS_ACTIVE} AND lease_expires_at > clock_timestamp()
        RETURNING cancel_requested_at, cancel_reason`,
       [ref.id, ref.fencing_token, this.leaseSeconds, progress],
     );
@@ -148,7 +149,7 @@ export class RunLifecycle {
     const run = await this.db.transaction(async (manager) => {
       const [run] = await manager.query<ReportingRun[]>(
         `SELECT id, org_id, team_id, agent_id, task_id FROM agent_runs
-         WHERE id = $1 AND fencing_token = $2 AND finished_at IS NULL AND lease_expires_at > clock_timestamp()
+         WHERE id = $1 AND fencing_token = $2 AND ${IS_ACTIVE} AND lease_expires_at > clock_timestamp()
          FOR NO KEY UPDATE`,
         [ref.id, ref.fencing_token],
       );
@@ -203,7 +204,7 @@ export class RunLifecycle {
       const [rows] = await manager.query<[{ id: string; team_id: string }[], number]>(
         `UPDATE agent_runs SET cancel_requested_at = coalesce(cancel_requested_at, now()),
            cancel_reason = coalesce(cancel_reason, $2)
-         WHERE id = $1 AND finished_at IS NULL RETURNING id, team_id`,
+         WHERE id = $1 AND ${IS_ACTIVE} RETURNING id, team_id`,
         [run_id, reason],
       );
       const [run] = rows;
@@ -219,7 +220,7 @@ const KEEP_PROMPT: PreparedStatement = {
   WITH kept AS (
     UPDATE agent_runs SET prompt = $3, message_ids = $4::bigint[],
       lease_expires_at = clock_timestamp() + make_interval(secs => $5)
-    WHERE id = $1 AND fencing_token = $2 AND finished_at IS NULL AND lease_expires_at > clock_timestamp()
+    WHERE id = $1 AND fencing_token = $2 AND ${IS_ACTIVE} AND lease_expires_at > clock_timestamp()
       AND cancel_requested_at IS NULL
     RETURNING id
   ), delivered AS (

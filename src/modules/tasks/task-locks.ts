@@ -41,6 +41,18 @@ const LOCK_WITH_KIN: PreparedStatement = {
   SELECT id FROM tasks WHERE id = ANY(ARRAY(SELECT id FROM kin)) ORDER BY id FOR NO KEY UPDATE`,
 };
 
+/** The same for one task that is not cancelled: nearly every move, so with a plan of its own that is made once. */
+const LOCK_WITH_PARENTS: PreparedStatement = {
+  name: 'lock-with-parents',
+  text: `
+  WITH RECURSIVE line (id) AS (
+    SELECT $1::bigint
+    UNION
+    SELECT t.parent_id FROM line JOIN tasks t ON t.id = line.id WHERE t.parent_id IS NOT NULL
+  )
+  SELECT id FROM tasks WHERE id = ANY(ARRAY(SELECT id FROM line)) ORDER BY id FOR NO KEY UPDATE`,
+};
+
 /**
  * Before tasks change their status: locks them and all that may move with them. Asked for again in the same
  * transaction, it waits for nobody.
@@ -54,7 +66,8 @@ export async function lockToMove(
   team_ids: string[] = [],
 ): Promise<void> {
   await preparedBy(manager, SHARE_LINKS, [task_ids, team_ids]);
-  await preparedBy(manager, LOCK_WITH_KIN, [task_ids, cancels]);
+  if (task_ids.length === 1 && !cancels) await preparedBy(manager, LOCK_WITH_PARENTS, task_ids);
+  else await preparedBy(manager, LOCK_WITH_KIN, [task_ids, cancels]);
 }
 
 /**
