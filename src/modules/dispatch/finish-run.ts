@@ -8,11 +8,10 @@ import { endSessionsOfRun, recordRunUsage, type RunUsage } from '../budgets/budg
 import { Message } from '../tasks/message.entity.js';
 import { type Task } from '../tasks/task.entity.js';
 import {
-  hasOpenSubtasks,
-  isDeletedAtSource,
-  lockTask,
-  lockToMove,
+  IS_DELETED_AT_SOURCE,
+  lockTaskToMove,
   recordEvent,
+  shareLinks,
   type TaskTransitions,
 } from '../tasks/tasks.facade.js';
 import { IS_ACTIVE } from './active-run.js';
@@ -59,14 +58,13 @@ export async function finishRun(
 ): Promise<AgentRun> {
   const [found] = await preparedBy<{ task_id: number }>(manager, TASK_OF_RUN, [ref.id]);
   if (found === undefined) throw new DomainError('run_not_found', 'Run not found');
-  await lockToMove(manager, [found.task_id], false);
-  const task = await lockTask(manager, found.task_id);
+  const task = await lockTaskToMove(manager, found.task_id);
+  if (task === null) throw new DomainError('run_not_found', 'Run not found');
   const run = await close(manager, ref, result);
-  await endRunKeys(manager, run.id);
   if (result.usage) await recordRunUsage(manager, run, result.usage);
-  const [agent] = await preparedBy<{ name: string }>(manager, FREE_AGENT, [run.agent_id]);
+  const [freed] = await preparedBy<Freed>(manager, FREE_AGENT, [run.agent_id, run.id, task.id]);
   await endSessionsOfRun(manager, run.id, run.error);
-  const actor = result.actor ?? actorOf(run, result, agent?.name);
+  const actor = result.actor ?? actorOf(run, result, freed?.name);
   await recordEvent(manager, {
     org_id: run.org_id,
     task_id: run.task_id,
@@ -90,10 +88,11 @@ export async function finishRun(
       .where('id = ANY(:ids) AND processed_at IS NULL', { ids: run.message_ids })
       .execute();
   const work = { began: run.started_at, run_id: run.id };
-  if (!(await transitions.closeAfterWork(manager, task, work)) && task.status === 'in_progress')
-    await moveTask(manager, task, run, result, actor, transitions, settings);
+  const after = await transitions.closeAfterWork(manager, task, work);
+  if (after !== 'closed' && task.status === 'in_progress')
+    await moveTask(manager, task, run, result, actor, transitions, settings, after === 'divided');
   // The program was still at work when its issue was deleted.
-  if (await isDeletedAtSource(manager, task.id)) {
+  if (freed?.is_deleted) {
     await redactRuns(manager, [task.id]);
     Object.assign(run, (await preparedBy<RunTexts>(manager, TEXTS_OF_RUN, [run.id]))[0]);
   }
@@ -103,13 +102,23 @@ export async function finishRun(
 
 const TASK_OF_RUN: PreparedStatement = {
   name: 'task-of-run',
-  text: 'SELECT task_id FROM agent_runs WHERE id = $1',
+  text: `SELECT r.task_id, ${shareLinks('t.team_id')} FROM agent_runs r JOIN tasks t ON t.id = r.task_id WHERE r.id = $1`,
 };
 
-/** One that was paused meanwhile stays so. */
+interface Freed {
+  name: string;
+  is_deleted: boolean;
+}
+
+/**
+ * After the run's row was locked, so that no key is made in between and no deletion overlooked. An agent that was paused
+ * meanwhile stays so.
+ */
 const FREE_AGENT: PreparedStatement = {
   name: 'free-agent-of-run',
-  text: `UPDATE agents SET status = CASE status WHEN 'working' THEN 'idle' ELSE status END WHERE id = $1 RETURNING name`,
+  text: `WITH keys AS (${endRunKeys('$2')})
+    UPDATE agents SET status = CASE status WHEN 'working' THEN 'idle' ELSE status END WHERE id = $1
+    RETURNING name, ${IS_DELETED_AT_SOURCE('$3')} AS is_deleted`,
 };
 
 type RunTexts = Pick<AgentRun, 'prompt' | 'output' | 'summary' | 'error'>;
@@ -166,21 +175,18 @@ async function moveTask(
   actor: Actor,
   transitions: TaskTransitions,
   settings: RetrySettings,
+  is_divided: boolean,
 ): Promise<void> {
   const move = { run_id: run.id, actor };
   if (result.status === 'succeeded') {
     const patch = { failed_runs: 0, last_error: null, dispatch_after: null };
     // Divided, it is not done yet: it waits for its sub-tasks, and its agent is free meanwhile.
-    if (await hasOpenSubtasks(manager, task.id)) {
+    if (is_divided) {
       await manager.save(Object.assign(task, patch));
       return;
     }
-    await transitions.transitionLocked(manager, task, {
-      ...move,
-      to: 'in_review',
-      reason: 'run_succeeded',
-      patch,
-    });
+    const request = { ...move, to: 'in_review', reason: 'run_succeeded', patch } as const;
+    await transitions.transitionLocked(manager, task, request, true);
     return;
   }
   if (run.cancel_reason === BUDGET_EXCEEDED) {

@@ -1,5 +1,6 @@
 import { type EntityManager } from 'typeorm';
 import { preparedBy, type PreparedStatement } from '../../database/prepared.js';
+import { Task } from './task.entity.js';
 
 /*
  * Locks are taken in the order source, links of the team, tasks by id, run, agent. Whoever moves a task shares the lock
@@ -7,8 +8,13 @@ import { preparedBy, type PreparedStatement } from '../../database/prepared.js';
  * changes a link has that lock alone. docs/adr/0010 says why this cannot deadlock.
  */
 
+const key = (team_id: string): string => `hashtextextended('task links ' || ${team_id}, 0)`;
+
+/** SQL that shares the lock on the links of one team, for a statement that finds out which it is. */
+export const shareLinks = (team_id: string): string => `pg_advisory_xact_lock_shared(${key(team_id)})`;
+
 const KEYS = (teams: string): string =>
-  `(SELECT DISTINCT hashtextextended('task links ' || team_id, 0) AS key FROM (${teams}) teams ORDER BY key) keys`;
+  `(SELECT DISTINCT ${key('team_id')} AS key FROM (${teams}) teams ORDER BY key) keys`;
 
 const SHARE_LINKS: PreparedStatement = {
   name: 'share-links',
@@ -41,8 +47,8 @@ const LOCK_WITH_KIN: PreparedStatement = {
   SELECT id FROM tasks WHERE id = ANY(ARRAY(SELECT id FROM kin)) ORDER BY id FOR NO KEY UPDATE`,
 };
 
-/** The same for one task that is not cancelled: nearly every move, so with a plan of its own that is made once. */
-const LOCK_WITH_PARENTS: PreparedStatement = {
+/** For one task: nearly every move, so with a plan of its own that is made once. */
+const lockWithParents = (columns: string[]): PreparedStatement => ({
   name: 'lock-with-parents',
   text: `
   WITH RECURSIVE line (id) AS (
@@ -50,8 +56,19 @@ const LOCK_WITH_PARENTS: PreparedStatement = {
     UNION
     SELECT t.parent_id FROM line JOIN tasks t ON t.id = line.id WHERE t.parent_id IS NOT NULL
   )
-  SELECT id FROM tasks WHERE id = ANY(ARRAY(SELECT id FROM line)) ORDER BY id FOR NO KEY UPDATE`,
-};
+  SELECT ${columns.join(', ')} FROM tasks WHERE id = ANY(ARRAY(SELECT id FROM line)) ORDER BY id FOR NO KEY UPDATE`,
+});
+
+/**
+ * Locks a task that is not to be cancelled, and what is above it. The lock on the links of its team is the caller's.
+ * @returns the task as it is under the lock; null when it is gone.
+ */
+export async function lockTaskToMove(manager: EntityManager, task_id: number): Promise<Task | null> {
+  const columns = manager.dataSource.getMetadata(Task).columns.map(({ databaseName }) => databaseName);
+  const rows = await preparedBy<Task>(manager, lockWithParents(columns), [task_id]);
+  const row = rows.find(({ id }) => id === task_id);
+  return row === undefined ? null : manager.create(Task, row);
+}
 
 /**
  * Before tasks change their status: locks them and all that may move with them. Asked for again in the same
@@ -66,8 +83,7 @@ export async function lockToMove(
   team_ids: string[] = [],
 ): Promise<void> {
   await preparedBy(manager, SHARE_LINKS, [task_ids, team_ids]);
-  if (task_ids.length === 1 && !cancels) await preparedBy(manager, LOCK_WITH_PARENTS, task_ids);
-  else await preparedBy(manager, LOCK_WITH_KIN, [task_ids, cancels]);
+  await preparedBy(manager, LOCK_WITH_KIN, [task_ids, cancels]);
 }
 
 /**

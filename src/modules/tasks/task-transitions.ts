@@ -6,7 +6,7 @@ import { DomainError } from '../../errors/domain-error.js';
 import { type Actor } from '../auth/identity.js';
 import { recordEvent } from './record-event.js';
 import { hasOpenSubtasks, unmetDependencies } from './readiness.js';
-import { type BusyCheck, type Cause, Kin } from './subtasks/kin.js';
+import { type AfterWork, type BusyCheck, type Cause, Kin } from './subtasks/kin.js';
 import { lockToMove } from './task-locks.js';
 import {
   canTransition,
@@ -99,11 +99,15 @@ export class TaskTransitions {
     });
   }
 
-  /** The same for a caller that has taken `lockToMove`, and read the task since. */
+  /**
+   * The same for a caller that has taken `lockToMove`, and read the task since.
+   * @param is_whole the caller has seen under the lock that it has no open sub-tasks.
+   */
   async transitionLocked(
     manager: EntityManager,
     task: Task,
     request: Omit<TransitionRequest, 'task_id'>,
+    is_whole = false,
   ): Promise<Task> {
     const { actor, to } = request;
     if (!canTransition(task.status, to)) throw invalidTransition(task.status, to);
@@ -113,7 +117,7 @@ export class TaskTransitions {
         `An agent cannot move a task from '${task.status}' to '${to}': review and merge do`,
       );
     if (to === 'in_progress') await assertDependenciesDone(manager, task.id);
-    if (waitsForSubtasks(to) && (await hasOpenSubtasks(manager, task.id)))
+    if (!is_whole && waitsForSubtasks(to) && (await hasOpenSubtasks(manager, task.id)))
       throw new DomainError(
         'subtasks_open',
         `Task ${task.id} has open sub-tasks: it cannot go to '${to}' before they are done or cancelled`,
@@ -156,9 +160,13 @@ export class TaskTransitions {
   /**
    * At the end of work that began at `began`: closes the task if its sub-tasks were done meanwhile. The caller has taken
    * `lockToMove`, and read the task since.
-   * @returns whether it did.
+   * @returns how it stands with them; null when it is not in hand any more.
    */
-  closeAfterWork(manager: EntityManager, task: Task, work: { began: Date } & Cause): Promise<boolean> {
+  closeAfterWork(
+    manager: EntityManager,
+    task: Task,
+    work: { began: Date } & Cause,
+  ): Promise<AfterWork | null> {
     return this.kin.closeAfterWork(manager, task, work);
   }
 

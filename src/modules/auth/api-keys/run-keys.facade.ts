@@ -1,6 +1,5 @@
 import { type EntityManager } from 'typeorm';
 import { newId } from '../../../database/new-id.js';
-import { preparedBy, type PreparedStatement } from '../../../database/prepared.js';
 import { ApiKey } from '../api-key.entity.js';
 import { generateApiKey, hashApiKey } from './api-key-format.js';
 
@@ -27,12 +26,5 @@ export async function makeRunKey(manager: EntityManager, run: RunOfAgent, second
   return key;
 }
 
-const END_KEYS: PreparedStatement = {
-  name: 'end-run-keys',
-  text: 'DELETE FROM api_keys WHERE run_id = $1',
-};
-
-/** Part of the transaction that ends the run: from its commit on, no process takes the key any more. */
-export async function endRunKeys(manager: EntityManager, run_id: string): Promise<void> {
-  await preparedBy(manager, END_KEYS, [run_id]);
-}
+/** SQL that is part of the transaction that ends the run: from its commit on, no process takes the key any more. */
+export const endRunKeys = (run_id: string): string => `DELETE FROM api_keys WHERE run_id = ${run_id}`;

@@ -1,5 +1,5 @@
 import { type EntityManager, type QueryRunner } from 'typeorm';
-import { prepared, preparedBy, type PreparedStatement } from '../../../database/prepared.js';
+import { prepared, type PreparedStatement } from '../../../database/prepared.js';
 import { toJson } from '../record-event.js';
 import { type SourceChange } from '../source-change.js';
 import { type TaskSource } from '../task-source.entity.js';
@@ -139,12 +139,5 @@ const elsewhere = ({ org_id, webhook_id, item }: SourceChange, key: string): obj
 });
 
 /** Whether what the task came from is gone for good, so that nothing more of its text may be kept. */
-const DELETED: PreparedStatement = {
-  name: 'is-deleted-at-source',
-  text: `SELECT 1 FROM task_sources WHERE task_id = $1 AND state = 'deleted'`,
-};
-
-export async function isDeletedAtSource(manager: EntityManager, task_id: number): Promise<boolean> {
-  const found = await preparedBy(manager, DELETED, [task_id]);
-  return found.length > 0;
-}
+export const IS_DELETED_AT_SOURCE = (task_id: string): string =>
+  `EXISTS (SELECT FROM task_sources WHERE task_id = ${task_id} AND state = 'deleted')`;
