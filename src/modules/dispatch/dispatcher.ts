@@ -25,9 +25,11 @@ const LOOK: PreparedStatement = {
   text: `
   SELECT
     ARRAY(
-      SELECT DISTINCT a.team_id FROM agents a
-      WHERE ($1::uuid[] IS NULL OR a.team_id = ANY($1)) AND a.status = 'idle' AND a.runtime IN ('command', 'http')
-        AND EXISTS (SELECT FROM tasks t WHERE t.team_id = a.team_id AND t.status = 'todo' AND t.hold_reason IS NULL)
+      SELECT team.id FROM teams team
+      WHERE ($1::uuid[] IS NULL OR team.id = ANY($1))
+        AND EXISTS (SELECT FROM tasks t WHERE t.team_id = team.id AND t.status = 'todo' AND t.hold_reason IS NULL)
+        AND EXISTS (SELECT FROM agents a
+          WHERE a.team_id = team.id AND a.status = 'idle' AND a.runtime IN ('command', 'http'))
     ) AS teams,
     EXISTS (SELECT FROM agent_runs WHERE status = 'starting' AND dispatcher IS NULL
       AND runtime IN ('command', 'http')) AS orphans,

@@ -62,8 +62,7 @@ export async function finishRun(
   if (task === null) throw new DomainError('run_not_found', 'Run not found');
   const run = await close(manager, ref, result);
   if (result.usage) await recordRunUsage(manager, run, result.usage);
-  const [freed] = await preparedBy<Freed>(manager, FREE_AGENT, [run.agent_id, run.id, task.id]);
-  await endSessionsOfRun(manager, run.id, run.error);
+  const [freed] = await preparedBy<Freed>(manager, FREE_AGENT, [run.agent_id, run.id, task.id, run.error]);
   const actor = result.actor ?? actorOf(run, result, freed?.name);
   await recordEvent(manager, {
     org_id: run.org_id,
@@ -111,12 +110,12 @@ interface Freed {
 }
 
 /**
- * After the run's row was locked, so that no key is made in between and no deletion overlooked. An agent that was paused
- * meanwhile stays so.
+ * After the rows of the run and the agent were locked, so that no key and no session is made in between and no deletion
+ * overlooked. An agent that was paused meanwhile stays so.
  */
 const FREE_AGENT: PreparedStatement = {
   name: 'free-agent-of-run',
-  text: `WITH keys AS (${endRunKeys('$2')})
+  text: `WITH keys AS (${endRunKeys('$2')}), sessions AS (${endSessionsOfRun('$2', '$4')})
     UPDATE agents SET status = CASE status WHEN 'working' THEN 'idle' ELSE status END WHERE id = $1
     RETURNING name, ${IS_DELETED_AT_SOURCE('$3')} AS is_deleted`,
 };
@@ -128,15 +127,20 @@ const TEXTS_OF_RUN: PreparedStatement = {
   text: 'SELECT prompt, output, summary, error FROM agent_runs WHERE id = $1',
 };
 
-/** Columns by name: what `*` stands for changes with a migration, which a prepared statement does not survive. */
+/** Locks the agent too. Columns by name: what `*` stands for changes with a migration, which a prepared statement does not survive. */
 const closeRun = (name: string, lease: string): PreparedStatement => ({
   name,
-  text: `UPDATE agent_runs SET status = $3, finished_at = clock_timestamp(), exit_code = $4, error = $5,
+  text: `WITH run AS (
+     UPDATE agent_runs SET status = $3, finished_at = clock_timestamp(), exit_code = $4, error = $5,
        summary = coalesce($6, summary), output = $7, cancel_reason = coalesce(cancel_reason, $8)
      WHERE id = $1 AND fencing_token = $2 AND ${IS_ACTIVE} AND lease_expires_at ${lease} clock_timestamp()
      RETURNING id, org_id, team_id, task_id, agent_id, attempt, status, runtime, fencing_token, lease_expires_at,
        heartbeat_at, cancel_requested_at, cancel_reason, dispatcher, prompt, message_ids, exit_code, error, summary,
-       output, correlation_id, started_at, work_started_at, finished_at`,
+       output, correlation_id, started_at, work_started_at, finished_at
+     ), agent AS MATERIALIZED (
+       SELECT a.id FROM agents a JOIN run ON a.id = run.agent_id FOR NO KEY UPDATE OF a
+     )
+     SELECT run.* FROM run JOIN agent ON agent.id = run.agent_id`,
 });
 
 const CLOSE = closeRun('close-run', '>');
@@ -177,7 +181,7 @@ async function moveTask(
   settings: RetrySettings,
   is_divided: boolean,
 ): Promise<void> {
-  const move = { run_id: run.id, actor };
+  const move = { run_id: run.id, ends_run: true, actor } as const;
   if (result.status === 'succeeded') {
     const patch = { failed_runs: 0, last_error: null, dispatch_after: null };
     // Divided, it is not done yet: it waits for its sub-tasks, and its agent is free meanwhile.

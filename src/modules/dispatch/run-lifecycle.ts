@@ -250,8 +250,9 @@ const CANCEL_OF_TASK: PreparedStatement = {
  */
 async function cancelWhenTakenAway(
   manager: EntityManager,
-  { task, from, to, actor }: TaskTransition,
+  { task, from, to, actor, ends_run }: TaskTransition,
 ): Promise<void> {
+  if (ends_run) return;
   if (from !== 'in_progress' && to !== 'cancelled' && to !== 'todo') return;
   const rows = await preparedBy<{ id: string }>(manager, CANCEL_OF_TASK, [
     task.id,

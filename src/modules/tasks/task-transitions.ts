@@ -24,6 +24,8 @@ export interface TransitionRequest {
   actor: Actor;
   reason?: string;
   run_id?: string;
+  /** Set when the move is the end of `run_id`: nobody works on the task any more. */
+  ends_run?: true;
   delivery_id?: string;
   /** The task whose end is why this one moves. */
   because_of?: number;
@@ -46,6 +48,7 @@ export interface TaskTransition {
   reason?: string;
   /** The run that made the change, if one did. */
   run_id?: string;
+  ends_run?: true;
 }
 
 /** A change that is about to happen: `task` is the row before it, locked. */
@@ -181,7 +184,7 @@ export class TaskTransitions {
     request: Omit<TransitionRequest, 'task_id'>,
     type: 'task.status_changed' | 'task.reopened',
   ): Promise<Task> {
-    const { to, actor, reason, run_id, because_of, delivery_id } = request;
+    const { to, actor, reason, run_id, ends_run, because_of, delivery_id } = request;
     const from = task.status;
     Object.assign(task, request.patch, { status: to });
     if (to === 'done') task.completed_at = new Date();
@@ -204,7 +207,8 @@ export class TaskTransitions {
     });
     // Tasks that wait for this one are of the same team, so this wakes their dispatcher as well.
     markTeamsChanged(runnerOf(manager), [task.team_id]);
-    for (const listener of this.listeners) await listener(manager, { task, from, to, actor, reason, run_id });
+    for (const listener of this.listeners)
+      await listener(manager, { task, from, to, actor, reason, run_id, ends_run });
     if (to === 'done' || to === 'cancelled') await this.kin.follow(manager, task, { delivery_id, run_id });
     return task;
   }

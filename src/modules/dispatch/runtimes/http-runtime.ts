@@ -33,7 +33,9 @@ export class HttpRuntime implements Runtime {
       secret,
     );
     try {
-      const answer = await this.outbound.post(url, { 'content-type': 'application/json', ...headers }, body);
+      const answer = await this.outbound.post(url, { 'content-type': 'application/json', ...headers }, body, {
+        keep_alive: true,
+      });
       if (answer.status < 200 || answer.status > 299)
         throw new RunNotStarted(`The agent's URL answered ${answer.status}`);
     } catch (error) {
