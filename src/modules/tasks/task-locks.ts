@@ -54,7 +54,7 @@ const lockWithParents = (columns: string[]): PreparedStatement => ({
   WITH RECURSIVE line (id) AS (
     SELECT $1::bigint
     UNION
-    SELECT t.parent_id FROM line JOIN tasks t ON t.id = line.id WHERE t.parent_id IS NOT NULL
+    SELECT (SELECT t.parent_id FROM tasks t WHERE t.id = line.id) FROM line WHERE line.id IS NOT NULL
   )
   SELECT ${columns.join(', ')} FROM tasks WHERE id = ANY(ARRAY(SELECT id FROM line)) ORDER BY id FOR NO KEY UPDATE`,
 });

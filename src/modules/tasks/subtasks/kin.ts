@@ -6,7 +6,7 @@ import { type TransitionRequest } from '../task-transitions.js';
 import { Task } from '../task.entity.js';
 import { type SubtaskCountsDto } from '../tasks.dto.js';
 import { cancelledWith } from './cancelled-with.js';
-import { countSubtasks } from './count-subtasks.js';
+import { countOpenAndDone, countSubtasks } from './count-subtasks.js';
 
 /** Whether somebody works on a task right now. */
 export type BusyCheck = (manager: EntityManager, task_id: number) => Promise<boolean>;
@@ -69,7 +69,7 @@ export class Kin {
   ): Promise<AfterWork | null> {
     const { began, ...cause } = work;
     if (!isWorkInHand(task.status)) return null;
-    const { open, done } = (await countSubtasks(manager, [task.id]))(task.id);
+    const { open, done } = await countOpenAndDone(manager, task.id);
     if (open > 0) return 'divided';
     if (done === 0 || !(await hasDoneSince(manager, task.id, began))) return 'whole';
     await this.close(manager, task, cause);
