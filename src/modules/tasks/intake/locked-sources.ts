@@ -1,4 +1,4 @@
-import { type EntityManager, type QueryRunner } from 'typeorm';
+import { type QueryRunner } from 'typeorm';
 import { prepared, type PreparedStatement } from '../../../database/prepared.js';
 import { toJson } from '../record-event.js';
 import { type SourceChange } from '../source-change.js';
