@@ -10,8 +10,6 @@ import { REFUSED_PORTS } from './refused-ports.js';
 const DNS_MS = 5_000;
 const CONNECT_MS = 5_000;
 const TOTAL_MS = 15_000;
-/** Well below what servers give an idle connection, so that none is used that the other side is just closing. */
-const IDLE_MS = 1_500;
 const MAX_ANSWER_BYTES = 16 * 1024;
 
 export interface OutboundAnswer {
@@ -59,7 +57,6 @@ export class OutboundHttp implements OnApplicationShutdown {
         if (this.refusesLiteral(options.hostname)) done(refused(), null);
         else connect(options, done);
       },
-      keepAliveTimeout: IDLE_MS,
       headersTimeout: TOTAL_MS,
       bodyTimeout: TOTAL_MS,
     });

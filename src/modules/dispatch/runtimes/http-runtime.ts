@@ -33,9 +33,7 @@ export class HttpRuntime implements Runtime {
       secret,
     );
     try {
-      const answer = await this.outbound.post(url, { 'content-type': 'application/json', ...headers }, body, {
-        keep_alive: true,
-      });
+      const answer = await this.outbound.post(url, { 'content-type': 'application/json', ...headers }, body);
       if (answer.status < 200 || answer.status > 299)
         throw new RunNotStarted(`The agent's URL answered ${answer.status}`);
     } catch (error) {
