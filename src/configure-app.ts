@@ -4,6 +4,7 @@ import { type NextFunction, type Request, type Response } from 'express';
 import helmet from 'helmet';
 import { type Logger } from 'pino';
 import { ResolvedSettings } from './config/settings.js';
+import { boundConnections } from './http/bound-connections.js';
 import { parseJsonBody } from './http/json-body.js';
 import { PageInterceptor } from './http/pagination.js';
 import { ProblemFilter } from './http/problem.filter.js';
@@ -13,6 +14,7 @@ import { openApiDocument } from './openapi.js';
 import { LOGGER } from './logging/logging.module.js';
 import { requestLog } from './logging/request-log.middleware.js';
 import { ToolCatalog } from './modules/mcp/tool-catalog.js';
+import { DirectReceive } from './modules/webhooks/receive/direct-receive.js';
 
 /** Reads its own body: see RawBodyInterceptor. */
 const RECEIVE = /^\/api\/v1\/webhooks\/[^/]+\/receive\/?$/i;
@@ -23,6 +25,7 @@ const RECEIVE = /^\/api\/v1\/webhooks\/[^/]+\/receive\/?$/i;
  */
 export function configureApp(app: NestExpressApplication): NestExpressApplication {
   const settings = app.get(ResolvedSettings);
+  boundConnections(app.getHttpServer(), settings);
   app.disable('x-powered-by');
   app.set('query parser', 'simple');
   app.set(
@@ -32,6 +35,10 @@ export function configureApp(app: NestExpressApplication): NestExpressApplicatio
   app.use(requestHeaders);
   app.use(requestLog(app.get<Logger>(LOGGER)));
   app.use(securityHeaders());
+  const receive = app.get(DirectReceive, { strict: false });
+  app.use((request: Request, response: Response, next: NextFunction) =>
+    receive.handle(request, response, next),
+  );
   app.use(withoutTrailingSlash);
   app.use((request: Request, response: Response, next: NextFunction) => {
     if (RECEIVE.test(request.path)) next();

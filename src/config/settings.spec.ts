@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { parseSettings, SETTING_NAMES, Settings, SettingsError, settingsSummary } from './settings.js';
+import { parseSettings, SETTING_NAMES, Settings, SettingsError } from './settings.js';
+import { settingsSummary } from './settings-summary.js';
 
 const SECRETS = {
   ENTOURAGE_JWT_SECRET: 's'.repeat(40),

@@ -38,6 +38,20 @@ export class Settings {
   @IsString()
   HOST: string = '127.0.0.1';
 
+  /** Connections of callers at once; one more is closed as soon as it is made. */
+  @Type(() => Number)
+  @IsInt({ message: 'must be a whole number' })
+  @Min(10)
+  @Max(1_000_000)
+  ENTOURAGE_MAX_CONNECTIONS: number = 5000;
+
+  /** Seconds in which a request must have arrived, its body included; its headers in ten of them at the most. */
+  @Type(() => Number)
+  @IsNumber({}, { message: 'must be a number' })
+  @Min(1)
+  @Max(3600)
+  ENTOURAGE_REQUEST_SECONDS: number = 30;
+
   /** PostgreSQL to use; unset starts an embedded one in the data directory. */
   @IsOptional()
   @IsPostgresUrl()
@@ -191,6 +205,13 @@ export class Settings {
   @Min(0)
   ENTOURAGE_RECEIVE_REFUSED_PER_MINUTE: number = 120;
 
+  /** Deliveries that may wait for the database at once; one more is answered 503 at once. */
+  @Type(() => Number)
+  @IsInt({ message: 'must be a whole number' })
+  @Min(1)
+  @Max(100_000)
+  ENTOURAGE_MAX_WAITING_DELIVERIES: number = 2000;
+
   /** Seconds a shutdown waits for requests and runs to finish. */
   @Type(() => Number)
   @IsNumber({}, { message: 'must be a number' })
@@ -226,8 +247,6 @@ export class ResolvedSettings extends Settings {
   declare ENTOURAGE_JWT_SECRET: string;
   declare ENTOURAGE_ENCRYPTION_KEY: string;
 }
-
-const SECRET = new Set(['ENTOURAGE_JWT_SECRET', 'ENTOURAGE_ENCRYPTION_KEY', 'ENTOURAGE_METRICS_TOKEN']);
 
 /** Every variable's name, in the order they are declared. */
 export const SETTING_NAMES: readonly string[] = [
@@ -276,23 +295,4 @@ export function parseSettings(env: NodeJS.ProcessEnv): Settings {
       if (settings[name] === undefined) faults.push(`${name} must be set when DATABASE_URL is set`);
   if (faults.length > 0) throw new SettingsError(faults);
   return settings;
-}
-
-/** Of a connection URL what tells databases apart; neither password nor options, which may hold one. */
-function withoutCredentials(url: string): string {
-  const { protocol, host, pathname } = new URL(url);
-  return `${protocol}//${host}${pathname}`;
-}
-
-/** The settings as one log record, secrets reduced to whether they are set. */
-export function settingsSummary(settings: Settings): Record<string, unknown> {
-  return Object.fromEntries(
-    Object.entries(settings)
-      .filter(([, value]) => value !== undefined)
-      .map(([name, value]: [string, unknown]) => {
-        if (SECRET.has(name)) return [name, '(set)'];
-        if (name.startsWith('DATABASE_')) return [name, withoutCredentials(String(value))];
-        return [name, value];
-      }),
-  );
 }

@@ -1,3 +1,4 @@
+import { type ClientBase } from 'pg';
 import { type EntitySchema, type MixedList } from 'typeorm';
 import { type PostgresDataSourceOptions } from 'typeorm/driver/postgres/PostgresDataSourceOptions.js';
 import { MIGRATIONS } from './migrations/index.js';
@@ -31,6 +32,13 @@ export function connectionOptions(
       statement_timeout: 30_000,
       idle_in_transaction_session_timeout: 60_000,
       keepAlive: true,
+      onConnect: hearErrors,
     },
   };
 }
+
+/**
+ * Between pool and query runner a connection is nobody's for a moment: when the server's farewell comes together with
+ * its greeting, nobody hears the error and it would end the process. Whoever uses the connection learns of it by its query.
+ */
+const hearErrors = (client: ClientBase): void => void client.on('error', () => undefined);

@@ -55,6 +55,37 @@ describe('receive', () => {
       expect(task.correlation_id).toBe(delivery.correlation_id);
     });
 
+    it('answers the same, whichever way its address is written', async () => {
+      const plain = `/api/v1/webhooks/${hook.id}/receive`;
+      const ways = [plain, `${plain}?from=here`, `/api/v1/webhooks/${hook.id.toUpperCase()}/receive`];
+      const sent = async (address: string, secret: string) => {
+        const body = JSON.stringify(issueOpened());
+        const {
+          status,
+          headers,
+          body: answer,
+        } = await service.http
+          .post(address)
+          .set({ 'Content-Type': 'application/json', 'X-GitHub-Event': 'issues' })
+          .set({ 'X-Hub-Signature-256': sign(secret, body), 'X-Request-ID': 'the-same' })
+          .send(body);
+        const kept = Object.entries(headers).filter(
+          ([name]) => !/^(date|etag|x-request-dur|content-le)/.test(name),
+        );
+        return {
+          status,
+          headers: Object.fromEntries(kept),
+          fields: Object.keys(answer).sort(),
+          code: answer.code,
+        };
+      };
+      for (const secret of [hook.secret, 'not the secret']) {
+        const answers = await Promise.all(ways.map((way) => sent(way, secret)));
+        expect(answers[0]?.status).toBe(secret === hook.secret ? 200 : 401);
+        expect(answers.slice(1)).toEqual([answers[0], answers[0]]);
+      }
+    });
+
     it('creates a task from pull_request.opened', async () => {
       const payload = pullRequestOpened({ title: 'Fix it' });
       const answer = await deliver(service, hook, 'pull_request', payload).expect(200);

@@ -55,16 +55,18 @@ const COUNT_DUPLICATES = `
 
 const TEXTS = 'ARRAY(SELECT jsonb_array_elements_text';
 
+/** All bodies come as one value: an array of `bytea` would be sent as text, twice as long, and parsed by the server. */
 const INSERT = `
   INSERT INTO deliveries (id, created_at, webhook_id, org_id, guid, event_type, status, reason, error, task_id,
     payload_summary, actions, decision, headers, body, body_size, body_sha256, correlation_id, processed_at)
   SELECT id, created_at, webhook_id, org_id, guid, event_type, status, reason, error, task_id,
-    payload_summary, ${TEXTS}(actions)), decision, headers, body, body_size, body_sha256, correlation_id, processed_at
+    payload_summary, ${TEXTS}(actions)), decision, headers, substring($15::bytea FROM body_at FOR body_length), body_size,
+    body_sha256, correlation_id, processed_at
   FROM unnest($1::uuid[], $2::timestamptz[], $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::text[], $8::text[],
-    $9::text[], $10::bigint[], $11::jsonb[], $12::jsonb[], $13::jsonb[], $14::jsonb[], $15::bytea[], $16::int[],
-    $17::bytea[], $18::uuid[], $19::timestamptz[])
+    $9::text[], $10::bigint[], $11::jsonb[], $12::jsonb[], $13::jsonb[], $14::jsonb[], $16::int[], $17::int[],
+    $18::int[], $19::bytea[], $20::uuid[], $21::timestamptz[])
     AS n(id, created_at, webhook_id, org_id, guid, event_type, status, reason, error, task_id, payload_summary,
-      actions, decision, headers, body, body_size, body_sha256, correlation_id, processed_at)`;
+      actions, decision, headers, body_at, body_length, body_size, body_sha256, correlation_id, processed_at)`;
 
 const TRY_AGAIN = `
   UPDATE deliveries d SET attempts = d.attempts + 1, event_type = n.event_type, status = n.status, reason = n.reason,
@@ -166,6 +168,8 @@ export class DeliveryRecords {
 
   async insert(runner: QueryRunner, rows: Omit<Delivery, 'attempts'>[]): Promise<void> {
     if (rows.length === 0) return;
+    let at = 1;
+    const places = rows.map(({ body }) => (at += body.length) - body.length);
     await prepared(runner, { name: 'deliveries_insert', text: INSERT }, [
       rows.map((row) => row.id),
       rows.map((row) => row.created_at),
@@ -181,7 +185,9 @@ export class DeliveryRecords {
       rows.map((row) => JSON.stringify(row.actions)),
       rows.map((row) => JSON.stringify(row.decision)),
       rows.map((row) => JSON.stringify(row.headers)),
-      rows.map((row) => row.body),
+      Buffer.concat(rows.map((row) => row.body)),
+      places,
+      rows.map((row) => row.body.length),
       rows.map((row) => row.body_size),
       rows.map((row) => row.body_sha256),
       rows.map((row) => row.correlation_id),

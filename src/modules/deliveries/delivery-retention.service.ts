@@ -46,9 +46,17 @@ export class DeliveryRetention implements OnApplicationBootstrap, BeforeApplicat
     return this.partitions.ensure(now, WEEKS_AHEAD);
   }
 
-  /** Drops partitions wholly past their retention, and the keys of their deliveries. */
-  async dropExpired(now = new Date()): Promise<void> {
-    const cutoff = new Date(now.getTime() - this.settings.ENTOURAGE_DELIVERY_RETENTION_DAYS * DAY_MS);
+  /**
+   * Drops partitions wholly past their retention, and the keys of their deliveries. By the database's clock: one machine
+   * whose own is wrong by months must not drop what all of them have received.
+   */
+  async dropExpired(): Promise<void> {
+    const [row] = await this.db.query<{ cutoff: Date }[]>(
+      'SELECT now() - make_interval(days => $1) AS cutoff',
+      [this.settings.ENTOURAGE_DELIVERY_RETENTION_DAYS],
+    );
+    if (row === undefined) throw new Error('the query for a moment answers one row');
+    const { cutoff } = row;
     const dropped = await this.partitions.dropBefore(cutoff);
     if (dropped === null) return;
     if (dropped.length > 0) this.logger.log({ dropped }, 'dropped deliveries past their retention');

@@ -221,9 +221,19 @@ async function moveTask(
   const patch =
     delay === null
       ? { failed_runs, last_error, dispatch_after: null, hold_reason: 'attempts_exhausted' }
-      : { failed_runs, last_error, dispatch_after: new Date(Date.now() + delay * 1000) };
+      : { failed_runs, last_error, dispatch_after: await inSeconds(manager, delay) };
   const reason = delay === null ? 'attempts_exhausted' : `run_${result.status}`;
   await transitions.transitionLocked(manager, task, { ...move, to: 'todo', reason, patch });
+}
+
+/** By the database's clock, which decides when it has come. */
+async function inSeconds(manager: EntityManager, seconds: number): Promise<Date> {
+  const [row] = await manager.query<{ at: Date }[]>(
+    'SELECT clock_timestamp() + make_interval(secs => $1) AS at',
+    [seconds],
+  );
+  if (row === undefined) throw new Error('the query for a moment answers one row');
+  return row.at;
 }
 
 const storable = (text: string | null | undefined): string | null =>

@@ -49,6 +49,7 @@ const FRESH_MS = 1_000;
  */
 @Injectable()
 export class Backlog {
+  /** Since when, by a clock that nobody sets. */
   private readonly seen = new Map<number, number>();
   private latest: { at: number; facts: Promise<BacklogFacts> } | undefined;
 
@@ -59,7 +60,7 @@ export class Backlog {
 
   /** At most once a second, whoever asks. */
   facts(): Promise<BacklogFacts> {
-    const now = Date.now();
+    const now = performance.now();
     if (this.latest === undefined || now - this.latest.at > FRESH_MS)
       this.latest = { at: now, facts: this.read() };
     return this.latest.facts;
@@ -67,7 +68,8 @@ export class Backlog {
 
   /** Seconds for which a task that could start has been seen waiting, as of the last look. */
   overdueSeconds(): number {
-    return (Date.now() - Math.min(Date.now(), ...this.seen.values())) / 1000;
+    const now = performance.now();
+    return (now - Math.min(now, ...this.seen.values())) / 1000;
   }
 
   isOverdue(): boolean {
@@ -80,7 +82,7 @@ export class Backlog {
     if (row === undefined) throw new Error('the backlog query answers one row');
     const { startable, ...facts } = row;
     for (const id of this.seen.keys()) if (!startable.includes(id)) this.seen.delete(id);
-    for (const id of startable) if (!this.seen.has(id)) this.seen.set(id, Date.now());
+    for (const id of startable) if (!this.seen.has(id)) this.seen.set(id, performance.now());
     return facts;
   }
 }

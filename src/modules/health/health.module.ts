@@ -1,4 +1,5 @@
 import { Module } from '@nestjs/common';
+import { DiskSpace } from '../../database/disk-space.js';
 import { Backlog } from './backlog.js';
 import { HealthController } from './health.controller.js';
 import { HealthService } from './health.service.js';
@@ -7,6 +8,6 @@ import { ServiceGauges } from './service-gauges.js';
 
 @Module({
   controllers: [HealthController, MetricsController],
-  providers: [Backlog, HealthService, ServiceGauges],
+  providers: [Backlog, DiskSpace, HealthService, ServiceGauges],
 })
 export class HealthModule {}

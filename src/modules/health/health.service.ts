@@ -5,6 +5,7 @@ import { DataSource } from 'typeorm';
 import { type PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js';
 import { ResolvedSettings } from '../../config/settings.js';
 import { VERSION } from '../../config/version.js';
+import { DiskSpace } from '../../database/disk-space.js';
 import { NotificationListener } from '../../database/notification-listener.js';
 import { DomainError } from '../../errors/domain-error.js';
 import { Backlog, type BacklogFacts } from './backlog.js';
@@ -16,7 +17,11 @@ interface DatabaseLook {
   ok: boolean;
   latency_ms: number | null;
   backlog: BacklogFacts | null;
+  /** It answers, but cannot write. */
+  is_full: boolean;
 }
+
+const SILENT: DatabaseLook = { ok: false, latency_ms: null, backlog: null, is_full: false };
 
 @Injectable()
 export class HealthService {
@@ -24,6 +29,7 @@ export class HealthService {
     private readonly db: DataSource,
     private readonly listener: NotificationListener,
     private readonly backlog: Backlog,
+    private readonly disk: DiskSpace,
     private readonly settings: ResolvedSettings,
   ) {}
 
@@ -75,9 +81,10 @@ export class HealthService {
     return { total: totalCount, idle: idleCount, waiting_requests: waitingCount };
   }
 
-  private faults({ ok }: DatabaseLook): string[] {
+  private faults({ ok, is_full }: DatabaseLook): string[] {
     return [
       ...(ok ? [] : ['the database does not answer']),
+      ...(is_full ? ['the disk of the database is full'] : []),
       ...(this.listener.health.connected ? [] : ['the listening connection is down']),
       ...(ok && this.backlog.isOverdue() ? ['tasks that could start are not started'] : []),
     ];
@@ -87,14 +94,15 @@ export class HealthService {
     const began = performance.now();
     const late = new AbortController();
     try {
-      const backlog = await Promise.race([
-        this.backlog.facts(),
+      const found = await Promise.race([
+        Promise.all([this.backlog.facts(), this.disk.isFull()]),
         delay(DATABASE_DEADLINE_MS, null, { signal: late.signal }),
       ]);
-      if (backlog === null) return { ok: false, latency_ms: null, backlog: null };
-      return { ok: true, latency_ms: Math.round((performance.now() - began) * 10) / 10, backlog };
+      if (found === null) return SILENT;
+      const [backlog, is_full] = found;
+      return { ok: true, latency_ms: Math.round((performance.now() - began) * 10) / 10, backlog, is_full };
     } catch {
-      return { ok: false, latency_ms: null, backlog: null };
+      return SILENT;
     } finally {
       late.abort();
     }

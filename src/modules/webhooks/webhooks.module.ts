@@ -3,6 +3,7 @@ import { DeliveriesModule } from '../deliveries/deliveries.module.js';
 import { TasksModule } from '../tasks/tasks.module.js';
 import { DeliveriesController } from './deliveries.controller.js';
 import { DeliveryBatcher } from './receive/delivery-batcher.js';
+import { DirectReceive } from './receive/direct-receive.js';
 import { ProcessBatch } from './receive/process-batch.js';
 import { RawBodyInterceptor } from './receive/raw-body.interceptor.js';
 import { ReceiveController } from './receive/receive.controller.js';
@@ -28,6 +29,7 @@ import { WebhooksService } from './webhooks.service.js';
     RefusalLimits,
     RefusalLog,
     RawBodyInterceptor,
+    DirectReceive,
     ReceiveService,
     ProcessBatch,
     DeliveryBatcher,

@@ -18,7 +18,7 @@ export class BoundedCounters implements ThrottlerStorage {
 
   constructor(
     private readonly maxCallers = MAX_CALLERS,
-    private readonly now: () => number = Date.now,
+    private readonly now: () => number = () => performance.now(),
   ) {}
 
   increment(key: string, ttl: number, limit: number, _block: number, limiter: string): Promise<Counted> {

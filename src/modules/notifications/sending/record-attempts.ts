@@ -11,6 +11,8 @@ import { promoteQueued, writeAttempts, writeOutcomes, writeStates } from './writ
 
 /** What the attempts of one transaction say of their receivers. */
 interface Receivers {
+  /** By the database's clock, which decides how long a pause lasts. */
+  now: Date;
   states: Map<string, OutboundWebhookState>;
   /** Active ones. */
   active: Set<string>;
@@ -78,7 +80,7 @@ export class RecordAttempts {
     const { webhook_id } = delivery;
     const state = receivers.states.get(webhook_id);
     if (state === undefined) return;
-    const now = new Date();
+    const { now } = receivers;
     const next = afterCall(state, verdict.call, verdict.error, now);
     const percent = failingPercent(next, now);
     if (percent > next.warned_percent) {
@@ -117,13 +119,15 @@ async function lockReceivers(manager: EntityManager, ids: string[]): Promise<Rec
     .orderBy('s.webhook_id')
     .setLock('for_no_key_update')
     .getMany();
-  const rows = await manager.query<{ id: string }[]>(
-    'SELECT id FROM outbound_webhooks WHERE id = ANY($1) AND active',
+  const [row] = await manager.query<{ now: Date; active: string[] }[]>(
+    `SELECT clock_timestamp() AS now, ARRAY(SELECT id FROM outbound_webhooks WHERE id = ANY($1) AND active) AS active`,
     [ids],
   );
+  if (row === undefined) throw new Error('the query for the receivers answers one row');
   return {
+    now: row.now,
     states: new Map(states.map((state) => [state.webhook_id, state])),
-    active: new Set(rows.map(({ id }) => id)),
+    active: new Set(row.active),
     disable: new Map(),
   };
 }

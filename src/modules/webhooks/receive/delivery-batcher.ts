@@ -1,4 +1,5 @@
 import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
+import { ResolvedSettings } from '../../../config/settings.js';
 import { databaseFault, isDatabaseUnavailable } from '../../../errors/database-errors.js';
 import { DomainError } from '../../../errors/domain-error.js';
 import { Metrics } from '../../../metrics/metrics.js';
@@ -10,12 +11,13 @@ import { unavailable } from './unavailable.js';
 const MAX_ITEMS = 128;
 const MAX_BYTES = 8 * 1024 * 1024;
 /**
- * One at a time, as long as it is quick: whoever comes meanwhile fills the next, and a delivery costs the less the more
- * share a transaction. One that is slow, because it waits for another's lock, does not keep the rest waiting.
+ * A delivery costs the less the more share a transaction, so whoever comes while one is under way fills the next. Once
+ * as many wait as are under way a second one starts, since this process has nothing to do while the database works. One
+ * that is slow, because it waits for another's lock, does not keep the rest waiting.
  */
+const WORTH_A_SECOND = 8;
 const SLOW_MS = 50;
 const MAX_IN_FLIGHT = 3;
-const MAX_WAITING = 2_000;
 const MAX_WAITING_BYTES = 128 * 1024 * 1024;
 const TRIES = 3;
 /** serialization_failure, deadlock_detected. */
@@ -39,6 +41,8 @@ export class DeliveryBatcher implements OnApplicationShutdown {
   private waitingBytes = 0;
   private inFlight = 0;
   private slow = 0;
+  /** Items in the transactions that are under way and not slow. */
+  private underWay = 0;
   private scheduled = false;
   private idle: (() => void)[] = [];
 
@@ -46,6 +50,7 @@ export class DeliveryBatcher implements OnApplicationShutdown {
     private readonly batch: ProcessBatch,
     private readonly partitions: DeliveryPartitions,
     private readonly metrics: Metrics,
+    private readonly settings: ResolvedSettings,
   ) {
     metrics.gauge(
       'entourage_deliveries_waiting',
@@ -60,7 +65,8 @@ export class DeliveryBatcher implements OnApplicationShutdown {
    * @throws DomainError `service_unavailable`, `internal_error`
    */
   submit(item: BatchItem, patience: number): Promise<BatchResult> {
-    if (this.waiting.length >= MAX_WAITING || this.waitingBytes > MAX_WAITING_BYTES)
+    const { ENTOURAGE_MAX_WAITING_DELIVERIES: max } = this.settings;
+    if (this.waiting.length >= max || this.waitingBytes > MAX_WAITING_BYTES)
       return Promise.reject(unavailable());
     const done = this.metrics.time('commit');
     return new Promise((resolve, reject) => {
@@ -106,7 +112,9 @@ export class DeliveryBatcher implements OnApplicationShutdown {
   }
 
   private get mayStart(): boolean {
-    return this.inFlight === this.slow && this.inFlight < MAX_IN_FLIGHT;
+    if (this.inFlight >= MAX_IN_FLIGHT) return false;
+    const quick = this.inFlight - this.slow;
+    return quick === 0 || (quick === 1 && this.waiting.length >= Math.max(WORTH_A_SECOND, this.underWay));
   }
 
   private start(): void {
@@ -129,9 +137,11 @@ export class DeliveryBatcher implements OnApplicationShutdown {
   private async runTimed(taken: Waiting[]): Promise<void> {
     let isSlow = false;
     this.inFlight += 1;
+    this.underWay += taken.length;
     const timer = setTimeout(() => {
       isSlow = true;
       this.slow += 1;
+      this.underWay -= taken.length;
       this.start();
     }, SLOW_MS);
     try {
@@ -140,6 +150,7 @@ export class DeliveryBatcher implements OnApplicationShutdown {
       clearTimeout(timer);
       this.inFlight -= 1;
       if (isSlow) this.slow -= 1;
+      else this.underWay -= taken.length;
       this.start();
     }
   }

@@ -1,7 +1,7 @@
 import { type CallHandler, type ExecutionContext, Injectable, type NestInterceptor } from '@nestjs/common';
 import { type Request, type Response } from 'express';
 import { createHash } from 'node:crypto';
-import { finalize, from, type Observable, switchMap, tap } from 'rxjs';
+import { from, lastValueFrom, type Observable } from 'rxjs';
 import { DomainError } from '../../../errors/domain-error.js';
 import { Metrics } from '../../../metrics/metrics.js';
 import { type ReceiveAnswerDto } from './receive.dto.js';
@@ -52,27 +52,35 @@ export class RawBodyInterceptor implements NestInterceptor {
 
   intercept(context: ExecutionContext, next: CallHandler<ReceiveAnswerDto>): Observable<ReceiveAnswerDto> {
     const http = context.switchToHttp();
-    const done = this.metrics.time('receive');
-    let release = (): void => undefined;
-    return from(
-      this.read(http.getRequest<RawRequest>(), http.getResponse<Response>()).then((given) => {
-        release = given;
-      }),
-    ).pipe(
-      switchMap(() => next.handle()),
-      tap({
-        next: ({ status }) => this.metrics.countDelivery(status),
-        error: (error: unknown) => this.metrics.countDelivery(resultOf(error)),
-      }),
-      finalize(() => {
-        release();
-        done();
-      }),
-    );
+    const request = http.getRequest<RawRequest>();
+    const id = String(request.params['webhook_id']);
+    return from(this.around(request, http.getResponse<Response>(), id, () => lastValueFrom(next.handle())));
   }
 
-  private async read(request: RawRequest, response: Response): Promise<() => void> {
-    const given = String(request.params['webhook_id']);
+  /** Has `handle` answer the request once its body is there. */
+  async around(
+    request: RawRequest,
+    response: Response,
+    webhook_id: string,
+    handle: () => Promise<ReceiveAnswerDto>,
+  ): Promise<ReceiveAnswerDto> {
+    const done = this.metrics.time('receive');
+    let release = (): void => undefined;
+    try {
+      release = await this.read(request, response, webhook_id);
+      const answer = await handle();
+      this.metrics.countDelivery(answer.status);
+      return answer;
+    } catch (error) {
+      this.metrics.countDelivery(resultOf(error));
+      throw error;
+    } finally {
+      release();
+      done();
+    }
+  }
+
+  private async read(request: RawRequest, response: Response, given: string): Promise<() => void> {
     const id = UUID.test(given) ? given.toLowerCase() : NOBODY;
     const address = request.ip ?? '';
     const began = Date.now();

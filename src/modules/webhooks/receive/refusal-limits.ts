@@ -22,7 +22,7 @@ export class RefusalLimits {
     const limit = this.settings.ENTOURAGE_RECEIVE_REFUSED_PER_MINUTE;
     const seen = this.refused.get(`${address} ${webhook}`);
     if (limit === 0 || seen === undefined || seen.count < limit) return 0;
-    return Math.max(0, Math.ceil((seen.until - Date.now()) / 1000));
+    return Math.max(0, Math.ceil((seen.until - performance.now()) / 1000));
   }
 
   note(address: string, webhook: string): void {
@@ -36,7 +36,7 @@ export class RefusalLimits {
 }
 
 function count(counts: LRUCache<string, { count: number; until: number }>, key: string): number {
-  const now = Date.now();
+  const now = performance.now();
   const seen = counts.get(key);
   if (seen === undefined || seen.until <= now) {
     counts.set(key, { count: 1, until: now + WINDOW_MS });
