@@ -26,7 +26,14 @@ const SERVICE = {
 export async function withRig(program) {
   const directory = await mkdtemp(join(tmpdir(), 'entourage-bench-'));
   await chmod(directory, 0o711); // Started by root, PostgreSQL runs as a user of its own.
-  const postgres = await startEmbeddedPostgres({ directory, password: 'bench' });
+  // BENCH_POSTGRES='shared_preload_libraries=pg_stat_statements' shows where the database's time goes.
+  const settings = Object.fromEntries(
+    (process.env.BENCH_POSTGRES ?? '')
+      .split(' ')
+      .filter(Boolean)
+      .map((setting) => setting.split('=')),
+  );
+  const postgres = await startEmbeddedPostgres({ directory, password: 'bench', settings });
   const rig = new Rig(directory, postgres.url);
   try {
     return await program(rig);

@@ -53,7 +53,7 @@ const POINTS: Point[] = [
   {
     name: 'between the commit and the claim',
     lock: table('agent_runs'),
-    waits: 'SELECT DISTINCT a.team_id FROM agents a',
+    waits: 'SELECT team.id FROM teams team',
     acknowledged: true,
     runs: ['succeeded'],
   },
@@ -67,7 +67,7 @@ const POINTS: Point[] = [
   {
     name: 'while the end of the run is written',
     lock: 'SELECT FROM agents FOR UPDATE',
-    waits: `UPDATE agents SET status = 'idle'`,
+    waits: 'UPDATE agent_runs SET status',
     acknowledged: true,
     runs: ['expired', 'succeeded'],
     atWork: true,

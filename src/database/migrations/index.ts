@@ -8,6 +8,7 @@ import { SettingsAndSessions1790000000007 } from './1790000000007-settings-and-s
 import { Reviews1790000000008 } from './1790000000008-reviews.js';
 import { Merges1790000000009 } from './1790000000009-merges.js';
 import { RunKeys1790000000012 } from './1790000000012-run-keys.js';
+import { ActiveRuns1790000000014 } from './1790000000014-active-runs.js';
 
 /** In the order they are applied. */
 export const MIGRATIONS = [
@@ -21,4 +22,5 @@ export const MIGRATIONS = [
   Reviews1790000000008,
   Merges1790000000009,
   RunKeys1790000000012,
+  ActiveRuns1790000000014,
 ];

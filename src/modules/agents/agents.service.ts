@@ -77,7 +77,12 @@ export class Agents {
   /** The key that calls to the agent's `http` runtime are signed with; null for another runtime. */
   async runtimeSecret(id: string): Promise<string | null> {
     const agent = await this.agents.findOne({ where: { id }, select: { id: true, runtime_secret: true } });
-    return agent?.runtime_secret ? this.secrets.open(agent.runtime_secret, runtimeSecretPurpose(id)) : null;
+    return agent === null ? null : this.openRuntimeSecret(agent);
+  }
+
+  /** The same of an agent that was read with its `runtime_secret`. */
+  openRuntimeSecret({ id, runtime_secret }: Pick<Agent, 'id' | 'runtime_secret'>): string | null {
+    return runtime_secret === null ? null : this.secrets.open(runtime_secret, runtimeSecretPurpose(id));
   }
 }
 

@@ -11,8 +11,9 @@ import {
   TASK_LIMIT,
   taskSpent,
   TEAM_LIMIT,
-  TEAM_SPENT,
+  teamSpent,
   TODAY,
+  WITH_BUDGET,
 } from './over-budget.js';
 import { unknownRuns } from './unknown-runs.js';
 
@@ -21,9 +22,9 @@ type Amounts = Omit<BudgetDto, 'within_budget' | 'violations'>;
 const AMOUNTS = `
   SELECT ${DAILY_SPENT}::float8 AS daily_spent_usd, ${DAILY_LIMIT}::float8 AS daily_limit_usd,
     ${taskSpent('$2')}::float8 AS task_spent_usd, ${TASK_LIMIT}::float8 AS task_limit_usd,
-    ${TEAM_SPENT}::float8 AS team_spent_usd, ${TEAM_LIMIT}::float8 AS team_limit_usd,
+    ${teamSpent('a.team_id')}::float8 AS team_spent_usd, ${TEAM_LIMIT}::float8 AS team_limit_usd,
     ${unknownRuns('agent_id = a.id', `${TODAY} AT TIME ZONE 'utc'`)} AS unknown_runs
-  FROM agents a WHERE a.id = $1`;
+  FROM agents a ${WITH_BUDGET} WHERE a.id = $1`;
 
 /** What agents may still spend. */
 @Injectable()

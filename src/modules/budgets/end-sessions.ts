@@ -18,17 +18,9 @@ export async function endSession(manager: EntityManager, id: number, error: stri
   if (rows[0]?.run_id === null) await freeAgent(manager, rows[0].agent_id);
 }
 
-/** When its run ends. After the agent's row was locked, so that no session is started in between. */
-export async function endSessionsOfRun(
-  manager: EntityManager,
-  run_id: string,
-  error: string | null,
-): Promise<void> {
-  await manager.query(
-    'UPDATE agent_sessions SET ended_at = now(), error = $2 WHERE run_id = $1 AND ended_at IS NULL',
-    [run_id, error],
-  );
-}
+/** SQL for when a run ends. After the agent's row was locked, so that no session is started in between. */
+export const endSessionsOfRun = (run_id: string, error: string): string =>
+  `UPDATE agent_sessions SET ended_at = now(), error = ${error} WHERE run_id = ${run_id} AND ended_at IS NULL`;
 
 /** The lock comes first: of two sessions that end at once, the second must see that the first has ended. */
 async function freeAgent(manager: EntityManager, agent_id: string): Promise<void> {

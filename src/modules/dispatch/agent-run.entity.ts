@@ -15,7 +15,7 @@ export type RunStatus = (typeof RUN_STATUSES)[number];
 @Check('agent_runs_finished_check', `(finished_at IS NULL) = (status IN ('starting','running'))`)
 @Index('agent_runs_active_task_key', ['task_id'], { unique: true, where: 'finished_at IS NULL' })
 @Index('agent_runs_active_agent_key', ['agent_id'], { unique: true, where: 'finished_at IS NULL' })
-@Index('agent_runs_lease_idx', ['lease_expires_at'], { where: 'finished_at IS NULL' })
+@Index('agent_runs_orphans_idx', ['started_at'], { where: `status = 'starting' AND dispatcher IS NULL` })
 @Index('agent_runs_task_idx', ['task_id', 'attempt'], { unique: true })
 @Index('agent_runs_agent_idx', ['agent_id', 'started_at'])
 @Index('agent_runs_team_idx', ['team_id', 'id'])

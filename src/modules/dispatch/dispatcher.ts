@@ -25,11 +25,13 @@ const LOOK: PreparedStatement = {
   text: `
   SELECT
     ARRAY(
-      SELECT DISTINCT a.team_id FROM agents a
-      WHERE ($1::uuid[] IS NULL OR a.team_id = ANY($1)) AND a.status = 'idle' AND a.runtime IN ('command', 'http')
-        AND EXISTS (SELECT FROM tasks t WHERE t.team_id = a.team_id AND t.status = 'todo' AND t.hold_reason IS NULL)
+      SELECT team.id FROM teams team
+      WHERE ($1::uuid[] IS NULL OR team.id = ANY($1))
+        AND EXISTS (SELECT FROM tasks t WHERE t.team_id = team.id AND t.status = 'todo' AND t.hold_reason IS NULL)
+        AND EXISTS (SELECT FROM agents a
+          WHERE a.team_id = team.id AND a.status = 'idle' AND a.runtime IN ('command', 'http'))
     ) AS teams,
-    EXISTS (SELECT FROM agent_runs WHERE finished_at IS NULL AND status = 'starting' AND dispatcher IS NULL
+    EXISTS (SELECT FROM agent_runs WHERE status = 'starting' AND dispatcher IS NULL
       AND runtime IN ('command', 'http')) AS orphans,
     (SELECT extract(epoch FROM min(dispatch_after) - clock_timestamp())::float8 * 1000 FROM tasks
      WHERE status = 'todo' AND hold_reason IS NULL AND dispatch_after > clock_timestamp()) AS backoff_ms`,
@@ -45,6 +47,8 @@ interface Seen {
 }
 
 const MAX_TIMER_MS = 3_600_000;
+/** In one transaction, which holds back the other claims of the team. */
+const MAX_CLAIMS = 16;
 
 /**
  * Brings waiting tasks to idle agents. Woken by NOTIFY for the teams that changed; every few seconds, on every
@@ -123,12 +127,12 @@ export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShut
   private wake(teams: string[] | '*'): void {
     if (teams === '*') this.everything = true;
     else for (const id of teams) this.teams.add(id);
-    if (!this.running || this.looking !== null) return;
+    if (!this.running || this.looking !== null || !this.hasSomething || this.room <= 0) return;
     this.looking = this.look().then(
       () => {
         this.looking = null;
         // What came in after the last team was looked at.
-        if ((this.everything || this.teams.size > 0) && this.hasRoom) this.wake([]);
+        this.wake([]);
       },
       (error: unknown) => {
         this.looking = null;
@@ -138,21 +142,25 @@ export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShut
     );
   }
 
-  private get hasRoom(): boolean {
-    return this.supervisor.occupied < this.settings.ENTOURAGE_MAX_CONCURRENT_RUNS;
+  private get hasSomething(): boolean {
+    return this.everything || this.teams.size > 0;
+  }
+
+  private get room(): number {
+    return this.settings.ENTOURAGE_MAX_CONCURRENT_RUNS - this.supervisor.occupied;
   }
 
   private async look(): Promise<void> {
-    while (this.running && (this.everything || this.teams.size > 0) && this.hasRoom) {
+    while (this.running && this.hasSomething && this.room > 0) {
       // Those that change from here on are looked at in the next round, with what is to be adopted by then.
       const changed = this.everything ? null : [...this.teams];
       this.everything = false;
       this.teams.clear();
       const { teams, orphans, backoff_ms } = await this.see(changed);
       this.planBackoff(backoff_ms);
-      const room = this.settings.ENTOURAGE_MAX_CONCURRENT_RUNS - this.supervisor.occupied;
-      if (orphans) for (const run of await this.lifecycle.adopt(this.id, room)) this.supervise(run);
-      for (const team_id of teams) await this.claimAll(team_id);
+      if (orphans) for (const run of await this.lifecycle.adopt(this.id, this.room)) this.supervise(run);
+      // In no fixed order: where room is short no team is always the last, and dispatchers do not follow one another.
+      for (const team_id of shuffle(teams)) await this.claimAll(team_id);
     }
   }
 
@@ -167,20 +175,28 @@ export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShut
   }
 
   private async claimAll(team_id: string): Promise<void> {
-    while (this.running) {
-      if (!this.hasRoom) {
+    let passed_over: string[] = [];
+    for (let more = true; more && this.running;) {
+      const limit = Math.min(MAX_CLAIMS, this.room);
+      if (limit <= 0) {
         // Looked at again as soon as a run ends here.
-        this.everything = true;
+        this.teams.add(team_id);
         return;
       }
-      const run = await this.lifecycle.claim({ team_id, dispatcher: this.id });
-      if (run === null) return;
-      this.supervise(run);
+      const claims = await this.lifecycle.claimSeveral({
+        team_id,
+        dispatcher: this.id,
+        limit,
+        passed_over,
+      });
+      for (const run of claims.runs) this.supervise(run);
+      ({ passed_over, more } = claims);
     }
   }
 
   private supervise(run: ClaimedRun): void {
-    this.supervisor.supervise(run, () => this.wake([run.team_id]));
+    // Whoever ends a run notifies; what there is to do here is to look at what there was no room for.
+    this.supervisor.supervise(run, () => this.wake([]));
   }
 
   /** Looks again at the very moment the nearest backoff is over. */
@@ -205,4 +221,12 @@ export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShut
       )
       .finally(() => (this.sweeping = null));
   }
+}
+
+function shuffle<T>(items: T[]): T[] {
+  for (let last = items.length - 1; last > 0; last -= 1) {
+    const other = Math.floor(Math.random() * (last + 1));
+    [items[last], items[other]] = [items[other] as T, items[last] as T];
+  }
+  return items;
 }

@@ -1,4 +1,5 @@
 import { type EntityManager } from 'typeorm';
+import { preparedBy, type PreparedStatement } from '../../database/prepared.js';
 import { markTeamsChanged } from '../../database/notify-on-commit.js';
 import { DomainError } from '../../errors/domain-error.js';
 import { endRunKeys } from '../auth/api-keys/run-keys.facade.js';
@@ -7,13 +8,13 @@ import { endSessionsOfRun, recordRunUsage, type RunUsage } from '../budgets/budg
 import { Message } from '../tasks/message.entity.js';
 import { type Task } from '../tasks/task.entity.js';
 import {
-  hasOpenSubtasks,
-  isDeletedAtSource,
-  lockTask,
-  lockToMove,
+  IS_DELETED_AT_SOURCE,
+  lockTaskToMove,
   recordEvent,
+  shareLinks,
   type TaskTransitions,
 } from '../tasks/tasks.facade.js';
+import { IS_ACTIVE } from './active-run.js';
 import { type AgentRun } from './agent-run.entity.js';
 import { redactRuns } from './redact-runs.js';
 import { retryDelay, type RetrySettings } from './retry-policy.js';
@@ -55,20 +56,14 @@ export async function finishRun(
   result: RunResult,
   { transitions, settings }: { transitions: TaskTransitions; settings: RetrySettings },
 ): Promise<AgentRun> {
-  const [found] = await manager.query<{ task_id: number }[]>('SELECT task_id FROM agent_runs WHERE id = $1', [
-    ref.id,
-  ]);
+  const [found] = await preparedBy<{ task_id: number }>(manager, TASK_OF_RUN, [ref.id]);
   if (found === undefined) throw new DomainError('run_not_found', 'Run not found');
-  await lockToMove(manager, [found.task_id], false);
-  const task = await lockTask(manager, found.task_id);
+  const task = await lockTaskToMove(manager, found.task_id);
+  if (task === null) throw new DomainError('run_not_found', 'Run not found');
   const run = await close(manager, ref, result);
-  await endRunKeys(manager, run.id);
   if (result.usage) await recordRunUsage(manager, run, result.usage);
-  await manager.query(`UPDATE agents SET status = 'idle' WHERE id = $1 AND status = 'working'`, [
-    run.agent_id,
-  ]);
-  await endSessionsOfRun(manager, run.id, run.error);
-  const actor = result.actor ?? (await actorOf(manager, run, result));
+  const [freed] = await preparedBy<Freed>(manager, FREE_AGENT, [run.agent_id, run.id, task.id, run.error]);
+  const actor = result.actor ?? actorOf(run, result, freed?.name);
   await recordEvent(manager, {
     org_id: run.org_id,
     task_id: run.task_id,
@@ -92,34 +87,77 @@ export async function finishRun(
       .where('id = ANY(:ids) AND processed_at IS NULL', { ids: run.message_ids })
       .execute();
   const work = { began: run.started_at, run_id: run.id };
-  if (!(await transitions.closeAfterWork(manager, task.id, work)) && task.status === 'in_progress')
-    await moveTask(manager, task, run, result, actor, transitions, settings);
+  const after = await transitions.closeAfterWork(manager, task, work);
+  if (after !== 'closed' && task.status === 'in_progress')
+    await moveTask(manager, task, run, result, actor, transitions, settings, after === 'divided');
   // The program was still at work when its issue was deleted.
-  if (await isDeletedAtSource(manager, task.id)) await redactRuns(manager, [task.id]);
+  if (freed?.is_deleted) {
+    await redactRuns(manager, [task.id]);
+    Object.assign(run, (await preparedBy<RunTexts>(manager, TEXTS_OF_RUN, [run.id]))[0]);
+  }
   if (manager.queryRunner !== undefined) markTeamsChanged(manager.queryRunner, [run.team_id]);
   return run;
 }
 
+const TASK_OF_RUN: PreparedStatement = {
+  name: 'task-of-run',
+  text: `SELECT r.task_id, ${shareLinks('t.team_id')} FROM agent_runs r JOIN tasks t ON t.id = r.task_id WHERE r.id = $1`,
+};
+
+interface Freed {
+  name: string;
+  is_deleted: boolean;
+}
+
+/**
+ * After the rows of the run and the agent were locked, so that no key and no session is made in between and no deletion
+ * overlooked. An agent that was paused meanwhile stays so.
+ */
+const FREE_AGENT: PreparedStatement = {
+  name: 'free-agent-of-run',
+  text: `WITH keys AS (${endRunKeys('$2')}), sessions AS (${endSessionsOfRun('$2', '$4')})
+    UPDATE agents SET status = CASE status WHEN 'working' THEN 'idle' ELSE status END WHERE id = $1
+    RETURNING name, ${IS_DELETED_AT_SOURCE('$3')} AS is_deleted`,
+};
+
+type RunTexts = Pick<AgentRun, 'prompt' | 'output' | 'summary' | 'error'>;
+
+const TEXTS_OF_RUN: PreparedStatement = {
+  name: 'texts-of-run',
+  text: 'SELECT prompt, output, summary, error FROM agent_runs WHERE id = $1',
+};
+
+/** Locks the agent too. Columns by name: what `*` stands for changes with a migration, which a prepared statement does not survive. */
+const closeRun = (name: string, lease: string): PreparedStatement => ({
+  name,
+  text: `WITH run AS (
+     UPDATE agent_runs SET status = $3, finished_at = clock_timestamp(), exit_code = $4, error = $5,
+       summary = coalesce($6, summary), output = $7, cancel_reason = coalesce(cancel_reason, $8)
+     WHERE id = $1 AND fencing_token = $2 AND ${IS_ACTIVE} AND lease_expires_at ${lease} clock_timestamp()
+     RETURNING id, org_id, team_id, task_id, agent_id, attempt, status, runtime, fencing_token, lease_expires_at,
+       heartbeat_at, cancel_requested_at, cancel_reason, dispatcher, prompt, message_ids, exit_code, error, summary,
+       output, correlation_id, started_at, work_started_at, finished_at
+     ), agent AS MATERIALIZED (
+       SELECT a.id FROM agents a JOIN run ON a.id = run.agent_id FOR NO KEY UPDATE OF a
+     )
+     SELECT run.* FROM run JOIN agent ON agent.id = run.agent_id`,
+});
+
+const CLOSE = closeRun('close-run', '>');
+const CLOSE_EXPIRED = closeRun('close-expired-run', '<=');
+
 /** The end of a lease found by the sweeper needs a lease that is over; every other end one that is not. */
 async function close(manager: EntityManager, ref: RunRef, result: RunResult): Promise<AgentRun> {
-  const lease = result.status === 'expired' ? '<=' : '>';
-  const [rows] = await manager.query<[AgentRun[], number]>(
-    `UPDATE agent_runs SET status = $3, finished_at = clock_timestamp(), exit_code = $4, error = $5,
-       summary = coalesce($6, summary), output = $7, cancel_reason = coalesce(cancel_reason, $8)
-     WHERE id = $1 AND fencing_token = $2 AND finished_at IS NULL AND lease_expires_at ${lease} clock_timestamp()
-     RETURNING *`,
-    [
-      ref.id,
-      ref.fencing_token,
-      result.status,
-      result.exit_code ?? null,
-      storable(result.error),
-      storable(result.summary),
-      storable(result.output),
-      result.given_back ?? null,
-    ],
-  );
-  const [run] = rows;
+  const [run] = await preparedBy<AgentRun>(manager, result.status === 'expired' ? CLOSE_EXPIRED : CLOSE, [
+    ref.id,
+    ref.fencing_token,
+    result.status,
+    result.exit_code ?? null,
+    storable(result.error),
+    storable(result.summary),
+    storable(result.output),
+    result.given_back ?? null,
+  ]);
   if (run === undefined) throw notCurrent();
   return run;
 }
@@ -128,12 +166,9 @@ export const notCurrent = (): DomainError =>
   new DomainError('run_not_current', 'The run has ended, its lease is over, or another run has replaced it');
 
 /** Success is the agent's word; every other end is what the dispatcher found. */
-async function actorOf(manager: EntityManager, run: AgentRun, result: RunResult): Promise<Actor> {
+function actorOf(run: AgentRun, result: RunResult, name: string | undefined): Actor {
   if (result.status !== 'succeeded') return systemActor('dispatch');
-  const [agent] = await manager.query<{ name: string }[]>('SELECT name FROM agents WHERE id = $1', [
-    run.agent_id,
-  ]);
-  return { type: 'agent', id: run.agent_id, ...(agent === undefined ? {} : { name: agent.name }) };
+  return { type: 'agent', id: run.agent_id, ...(name === undefined ? {} : { name }) };
 }
 
 async function moveTask(
@@ -144,16 +179,18 @@ async function moveTask(
   actor: Actor,
   transitions: TaskTransitions,
   settings: RetrySettings,
+  is_divided: boolean,
 ): Promise<void> {
-  const move = { task_id: task.id, run_id: run.id, actor };
+  const move = { run_id: run.id, ends_run: true, actor } as const;
   if (result.status === 'succeeded') {
     const patch = { failed_runs: 0, last_error: null, dispatch_after: null };
     // Divided, it is not done yet: it waits for its sub-tasks, and its agent is free meanwhile.
-    if (await hasOpenSubtasks(manager, task.id)) {
+    if (is_divided) {
       await manager.save(Object.assign(task, patch));
       return;
     }
-    await transitions.transition(manager, { ...move, to: 'in_review', reason: 'run_succeeded', patch });
+    const request = { ...move, to: 'in_review', reason: 'run_succeeded', patch } as const;
+    await transitions.transitionLocked(manager, task, request, true);
     return;
   }
   if (run.cancel_reason === BUDGET_EXCEEDED) {
@@ -162,7 +199,12 @@ async function moveTask(
       hold_reason: BUDGET_EXCEEDED,
       last_error: 'The run was stopped: it had reached a cost limit',
     };
-    await transitions.transition(manager, { ...move, to: 'todo', reason: BUDGET_EXCEEDED, patch });
+    await transitions.transitionLocked(manager, task, {
+      ...move,
+      to: 'todo',
+      reason: BUDGET_EXCEEDED,
+      patch,
+    });
     return;
   }
   if (result.status === 'cancelled') {
@@ -170,7 +212,7 @@ async function moveTask(
       ? { dispatch_after: null }
       : { hold_reason: 'run_cancelled', last_error: 'The run was cancelled by a person' };
     const reason = result.given_back ?? 'run_cancelled';
-    await transitions.transition(manager, { ...move, to: 'todo', reason, patch });
+    await transitions.transitionLocked(manager, task, { ...move, to: 'todo', reason, patch });
     return;
   }
   const failed_runs = task.failed_runs + 1;
@@ -181,7 +223,7 @@ async function moveTask(
       ? { failed_runs, last_error, dispatch_after: null, hold_reason: 'attempts_exhausted' }
       : { failed_runs, last_error, dispatch_after: await inSeconds(manager, delay) };
   const reason = delay === null ? 'attempts_exhausted' : `run_${result.status}`;
-  await transitions.transition(manager, { ...move, to: 'todo', reason, patch });
+  await transitions.transitionLocked(manager, task, { ...move, to: 'todo', reason, patch });
 }
 
 /** By the database's clock, which decides when it has come. */

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { makeRunKey } from '../auth/api-keys/run-keys.facade.js';
+import { IS_ACTIVE } from './active-run.js';
 import { type AgentRun } from './agent-run.entity.js';
 import { notCurrent } from './finish-run.js';
 
@@ -19,7 +20,7 @@ export class RunKeys {
   make(run: KeyedRun, seconds: number): Promise<string> {
     return this.db.transaction(async (manager) => {
       const current = await manager.query<unknown[]>(
-        `SELECT FROM agent_runs WHERE id = $1 AND fencing_token = $2 AND finished_at IS NULL FOR SHARE`,
+        `SELECT FROM agent_runs WHERE id = $1 AND fencing_token = $2 AND ${IS_ACTIVE} FOR SHARE`,
         [run.id, run.fencing_token],
       );
       if (current.length === 0) throw notCurrent();

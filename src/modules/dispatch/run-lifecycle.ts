@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { ResolvedSettings } from '../../config/settings.js';
 import { markRunsChanged, markTeamsChanged } from '../../database/notify-on-commit.js';
+import { preparedBy, type PreparedStatement } from '../../database/prepared.js';
 import { violatesUnique } from '../../errors/database-errors.js';
 import { DomainError } from '../../errors/domain-error.js';
 import { Metrics } from '../../metrics/metrics.js';
@@ -12,8 +13,9 @@ import {
   type RunUsage,
 } from '../budgets/budgets.facade.js';
 import { TaskIntake, TaskTransitions, type TaskTransition } from '../tasks/tasks.facade.js';
+import { IS_ACTIVE } from './active-run.js';
 import { type AgentRun } from './agent-run.entity.js';
-import { claimRun, type ClaimedRun, type ClaimRequest } from './claim-run.js';
+import { claimRuns, type ClaimedRun, type ClaimRequest, type Claims } from './claim-run.js';
 import { redactRuns } from './redact-runs.js';
 import { BUDGET_EXCEEDED, finishRun, notCurrent, type RunRef, type RunResult } from './finish-run.js';
 
@@ -49,17 +51,24 @@ export class RunLifecycle {
   }
 
   /** @returns null when there is nothing to claim. */
-  async claim(request: Omit<ClaimRequest, 'lease_seconds'>): Promise<ClaimedRun | null> {
+  async claim(request: Omit<ClaimRequest, 'lease_seconds' | 'limit'>): Promise<ClaimedRun | null> {
+    return (await this.claimSeveral({ ...request, limit: 1 })).runs[0] ?? null;
+  }
+
+  /** All in one transaction: a commit costs more than the claims in it. */
+  async claimSeveral(request: Omit<ClaimRequest, 'lease_seconds'>): Promise<Claims> {
     for (let attempt = 1; ; attempt += 1)
       try {
-        const claimed = await this.db.transaction(async (manager) => {
-          const run = await claimRun(manager, { ...request, lease_seconds: this.leaseSeconds });
+        const claims = await this.db.transaction(async (manager) => {
+          const claims = await claimRuns(manager, { ...request, lease_seconds: this.leaseSeconds });
           // A run that nobody supervises yet is adopted by a dispatcher, which must hear of it.
-          if (run !== null && request.dispatcher === null) mark(manager, run.team_id, run.run_id);
-          return run;
+          if (request.dispatcher === null)
+            for (const { team_id, run_id } of claims.runs) mark(manager, team_id, run_id);
+          return claims;
         });
-        if (claimed !== null) await this.observeWait(claimed);
-        return claimed;
+        for (const { attempt: tries, waited_seconds } of claims.runs)
+          if (tries === 1) this.metrics.observe('dispatch_wait', waited_seconds);
+        return claims;
       } catch (error) {
         // Between this statement's snapshot and its lock another claim came and went: look again.
         if (attempt >= 5 || !ACTIVE_KEYS.some((key) => violatesUnique(error, key))) throw error;
@@ -72,13 +81,13 @@ export class RunLifecycle {
       `UPDATE agent_runs r SET dispatcher = $1
        FROM (
          SELECT id FROM agent_runs
-         WHERE finished_at IS NULL AND status = 'starting' AND dispatcher IS NULL
+         WHERE status = 'starting' AND dispatcher IS NULL
            AND runtime IN ('command', 'http') AND lease_expires_at > clock_timestamp()
          ORDER BY started_at LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED
        ) picked
        WHERE r.id = picked.id
        RETURNING r.id AS run_id, r.fencing_token, r.attempt, r.runtime, r.org_id, r.team_id, r.task_id, r.agent_id,
-         NULL AS previous_assignee_id, r.correlation_id`,
+         NULL AS previous_assignee_id, r.correlation_id, 0 AS waited_seconds`,
       [dispatcher, limit],
     );
     return rows;
@@ -90,30 +99,16 @@ export class RunLifecycle {
    * @throws DomainError `run_not_current`
    */
   async keepPrompt(ref: RunRef, prompt: string, message_ids: number[]): Promise<boolean> {
-    return this.db.transaction(async (manager) => {
-      const [, count] = await manager.query<[unknown[], number]>(
-        `UPDATE agent_runs SET prompt = $3, message_ids = $4,
-           lease_expires_at = clock_timestamp() + make_interval(secs => $5)
-         WHERE id = $1 AND fencing_token = $2 AND finished_at IS NULL AND lease_expires_at > clock_timestamp()
-           AND cancel_requested_at IS NULL`,
-        [ref.id, ref.fencing_token, prompt, message_ids, this.leaseSeconds],
-      );
-      if (count === 0) {
-        if (await this.isCancelled(manager, ref)) return false;
-        throw notCurrent();
-      }
-      if (message_ids.length > 0)
-        await manager.query(
-          'UPDATE messages SET delivered_at = coalesce(delivered_at, now()) WHERE id = ANY($1)',
-          [message_ids],
-        );
-      return true;
-    });
+    const values = [ref.id, ref.fencing_token, prompt, message_ids, this.leaseSeconds];
+    const kept = await preparedBy(this.db.manager, KEEP_PROMPT, values);
+    if (kept.length > 0) return true;
+    if (await this.isCancelled(ref)) return false;
+    throw notCurrent();
   }
 
-  private async isCancelled(manager: EntityManager, { id, fencing_token }: RunRef): Promise<boolean> {
-    const rows = await manager.query<unknown[]>(
-      `SELECT 1 FROM agent_runs WHERE id = $1 AND fencing_token = $2 AND finished_at IS NULL
+  private async isCancelled({ id, fencing_token }: RunRef): Promise<boolean> {
+    const rows = await this.db.query<unknown[]>(
+      `SELECT 1 FROM agent_runs WHERE id = $1 AND fencing_token = $2 AND ${IS_ACTIVE}
          AND lease_expires_at > clock_timestamp() AND cancel_requested_at IS NOT NULL`,
       [id, fencing_token],
     );
@@ -133,7 +128,7 @@ export class RunLifecycle {
            cancel_requested_at + 2 * make_interval(secs => $3),
            (SELECT r.started_at + make_interval(secs => (a.runtime_config->>'timeout_seconds')::float8)
             FROM agents a WHERE a.id = r.agent_id AND r.runtime = 'http'))
-       WHERE id = $1 AND fencing_token = $2 AND finished_at IS NULL AND lease_expires_at > clock_timestamp()
+       WHERE id = $1 AND fencing_token = $2 AND ${IS_ACTIVE} AND lease_expires_at > clock_timestamp()
        RETURNING cancel_requested_at, cancel_reason`,
       [ref.id, ref.fencing_token, this.leaseSeconds, progress],
     );
@@ -154,7 +149,7 @@ export class RunLifecycle {
     const run = await this.db.transaction(async (manager) => {
       const [run] = await manager.query<ReportingRun[]>(
         `SELECT id, org_id, team_id, agent_id, task_id FROM agent_runs
-         WHERE id = $1 AND fencing_token = $2 AND finished_at IS NULL AND lease_expires_at > clock_timestamp()
+         WHERE id = $1 AND fencing_token = $2 AND ${IS_ACTIVE} AND lease_expires_at > clock_timestamp()
          FOR NO KEY UPDATE`,
         [ref.id, ref.fencing_token],
       );
@@ -209,7 +204,7 @@ export class RunLifecycle {
       const [rows] = await manager.query<[{ id: string; team_id: string }[], number]>(
         `UPDATE agent_runs SET cancel_requested_at = coalesce(cancel_requested_at, now()),
            cancel_reason = coalesce(cancel_reason, $2)
-         WHERE id = $1 AND finished_at IS NULL RETURNING id, team_id`,
+         WHERE id = $1 AND ${IS_ACTIVE} RETURNING id, team_id`,
         [run_id, reason],
       );
       const [run] = rows;
@@ -217,16 +212,23 @@ export class RunLifecycle {
       mark(manager, run.team_id, run.id);
     });
   }
-
-  private async observeWait(run: ClaimedRun): Promise<void> {
-    if (run.attempt !== 1) return;
-    const [task] = await this.db.query<{ seconds: number }[]>(
-      'SELECT extract(epoch FROM clock_timestamp() - created_at)::float8 AS seconds FROM tasks WHERE id = $1',
-      [run.task_id],
-    );
-    if (task !== undefined) this.metrics.observe('dispatch_wait', task.seconds);
-  }
 }
+
+const KEEP_PROMPT: PreparedStatement = {
+  name: 'keep-prompt',
+  text: `
+  WITH kept AS (
+    UPDATE agent_runs SET prompt = $3, message_ids = $4::bigint[],
+      lease_expires_at = clock_timestamp() + make_interval(secs => $5)
+    WHERE id = $1 AND fencing_token = $2 AND ${IS_ACTIVE} AND lease_expires_at > clock_timestamp()
+      AND cancel_requested_at IS NULL
+    RETURNING id
+  ), delivered AS (
+    UPDATE messages SET delivered_at = coalesce(delivered_at, now())
+    WHERE id = ANY($4::bigint[]) AND EXISTS (SELECT FROM kept)
+  )
+  SELECT id FROM kept`,
+};
 
 function mark(manager: EntityManager, team_id: string, run_id: string): void {
   const runner = manager.queryRunner;
@@ -235,21 +237,28 @@ function mark(manager: EntityManager, team_id: string, run_id: string): void {
   markRunsChanged(runner, [run_id]);
 }
 
+const CANCEL_OF_TASK: PreparedStatement = {
+  name: 'cancel-run-of-task',
+  text: `UPDATE agent_runs SET cancel_requested_at = now(), cancel_reason = $2
+     WHERE task_id = $1 AND finished_at IS NULL AND cancel_requested_at IS NULL AND agent_id::text <> $3
+     RETURNING id`,
+};
+
 /**
  * A task that another's hand takes out of work takes its run with it, in the same transaction: out of `in_progress`, or
  * to an end from where its agent has already brought it.
  */
 async function cancelWhenTakenAway(
   manager: EntityManager,
-  { task, from, to, actor }: TaskTransition,
+  { task, from, to, actor, ends_run }: TaskTransition,
 ): Promise<void> {
+  if (ends_run) return;
   if (from !== 'in_progress' && to !== 'cancelled' && to !== 'todo') return;
-  const [rows] = await manager.query<[{ id: string }[], number]>(
-    `UPDATE agent_runs SET cancel_requested_at = now(), cancel_reason = $2
-     WHERE task_id = $1 AND finished_at IS NULL AND cancel_requested_at IS NULL AND agent_id::text <> $3
-     RETURNING id`,
-    [task.id, `task_${to}`, actor.type === 'agent' ? actor.id : ''],
-  );
+  const rows = await preparedBy<{ id: string }>(manager, CANCEL_OF_TASK, [
+    task.id,
+    `task_${to}`,
+    actor.type === 'agent' ? actor.id : '',
+  ]);
   for (const { id } of rows) mark(manager, task.team_id, id);
 }
 

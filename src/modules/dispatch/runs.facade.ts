@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
 import { LessThan, Repository } from 'typeorm';
+import { preparedBy, type PreparedStatement } from '../../database/prepared.js';
 import { DomainError } from '../../errors/domain-error.js';
 import { decodeCursor, Page, type PageQuery } from '../../http/pagination.js';
 import { type Identity, reachable } from '../auth/identity.js';
@@ -27,9 +28,7 @@ export class Runs {
 
   /** @throws DomainError `run_not_found` */
   async get(identity: Identity, run_id: string): Promise<RunDetailDto> {
-    const run = await this.find(identity, run_id);
-    const { prompt, output, message_ids } = run;
-    return Object.assign(toRunDto(run), { prompt, output, message_ids });
+    return toDetailDto(await this.find(identity, run_id));
   }
 
   /** Newest first. */
@@ -65,8 +64,8 @@ export class Runs {
     const { status, summary, output, fencing_token, usage } = dto;
     const error = dto.error ?? (status === 'failed' ? (summary ?? 'The agent reported failure') : null);
     const ref = { id: run_id, fencing_token };
-    await this.lifecycle.finish(ref, { status, summary, output, error, usage, actor: identity.actor });
-    return this.get(identity, run_id);
+    const { actor } = identity;
+    return toDetailDto(await this.lifecycle.finish(ref, { status, summary, output, error, usage, actor }));
   }
 
   /** Asks the agent to stop; its task is held afterwards, so that nobody starts it at once. */
@@ -81,12 +80,19 @@ export class Runs {
   }
 
   private async findOwn(identity: Identity, run_id: string): Promise<void> {
-    assertActsFor(identity, (await this.find(identity, run_id)).agent_id);
+    const { org_ids, team_id = null } = identity;
+    const [run] = await preparedBy<Pick<AgentRun, 'agent_id'>>(this.runs.manager, AGENT_OF_RUN, [
+      run_id,
+      org_ids,
+      team_id,
+    ]);
+    if (run === undefined) throw notFound();
+    assertActsFor(identity, run.agent_id);
   }
 
   private async find(identity: Identity, id: string): Promise<AgentRun> {
     const run = await this.runs.findOneBy({ id, ...reachable(identity) });
-    if (run === null) throw new DomainError('run_not_found', 'Run not found');
+    if (run === null) throw notFound();
     return run;
   }
 
@@ -112,6 +118,20 @@ export class Runs {
     return Page.of(rows, limit, ({ id }) => [id]).map(toRunDto);
   }
 }
+
+/** The condition is `reachable`; without the texts of the run, which may be long. */
+const AGENT_OF_RUN: PreparedStatement = {
+  name: 'agent-of-run',
+  text: `SELECT agent_id FROM agent_runs
+    WHERE id = $1 AND org_id = ANY($2::uuid[]) AND ($3::uuid IS NULL OR team_id = $3)`,
+};
+
+const notFound = (): DomainError => new DomainError('run_not_found', 'Run not found');
+
+const toDetailDto = (run: AgentRun): RunDetailDto => {
+  const { prompt, output, message_ids } = run;
+  return Object.assign(toRunDto(run), { prompt, output, message_ids });
+};
 
 const toRunDto = (run: AgentRun): RunDto => ({
   id: run.id,

@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { DataSource } from 'typeorm';
 import { DomainError } from '../../errors/domain-error.js';
 import { type AgentRuntime } from '../agents/agent.entity.js';
+import { IS_ACTIVE } from './active-run.js';
 import { buildPrompt } from './build-prompt.js';
 import { type ClaimedRun } from './claim-run.js';
 import { type RunRef, type RunResult } from './finish-run.js';
@@ -65,7 +66,7 @@ export class RunSupervisor {
     const mine = [...this.active.keys()].filter((id) => ids === '*' || ids.includes(id));
     if (mine.length === 0) return;
     const cancelled = await this.db.query<{ id: string }[]>(
-      `SELECT id FROM agent_runs WHERE id = ANY($1) AND cancel_requested_at IS NOT NULL AND finished_at IS NULL`,
+      `SELECT id FROM agent_runs WHERE id = ANY($1) AND cancel_requested_at IS NOT NULL AND ${IS_ACTIVE}`,
       [mine],
     );
     for (const { id } of cancelled) this.stop(id, 'cancel');

@@ -1,9 +1,15 @@
 import { type EntityManager } from 'typeorm';
+import { preparedBy, type PreparedStatement } from '../../database/prepared.js';
 import { DomainError } from '../../errors/domain-error.js';
 import { type TransitionAttempt } from '../tasks/tasks.facade.js';
 import { type TeamSettings } from '../settings/settings.facade.js';
-import { newestReview } from './newest-review.js';
+import { type Review } from './review.entity.js';
 import { type ReviewStanding } from './review-standing.js';
+
+const NEWEST: PreparedStatement = {
+  name: 'newest-review',
+  text: 'SELECT attempt, verdict FROM reviews WHERE task_id = $1 ORDER BY attempt DESC LIMIT 1',
+};
 
 /**
  * Lets no task of a team that requires review go on towards its merge without an approval that counts, whoever moves
@@ -21,8 +27,8 @@ export async function guardTransitions(
     if (require_review) await assertApproved(manager, task.id, standings);
   }
   if (from !== 'in_review' && to !== 'in_review') return {};
-  const newest = await newestReview(manager, task.id);
-  return newest === null || newest.verdict !== null ? {} : { review_attempt: newest.attempt };
+  const [newest] = await preparedBy<Pick<Review, 'attempt' | 'verdict'>>(manager, NEWEST, [task.id]);
+  return newest === undefined || newest.verdict !== null ? {} : { review_attempt: newest.attempt };
 }
 
 async function assertApproved(

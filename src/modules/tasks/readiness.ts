@@ -1,4 +1,5 @@
 import { type EntityManager } from 'typeorm';
+import { preparedBy, type PreparedStatement } from '../../database/prepared.js';
 import { type DependencyDto } from './tasks.dto.js';
 
 /*
@@ -38,10 +39,12 @@ export async function unmetDependencies(manager: EntityManager, task_id: number)
   return row?.blocked_by ?? [];
 }
 
+const OPEN_SUBTASKS: PreparedStatement = {
+  name: 'has-open-subtasks',
+  text: `SELECT ${HAS_OPEN_SUBTASKS} AS open FROM tasks t WHERE t.id = $1`,
+};
+
 export async function hasOpenSubtasks(manager: EntityManager, task_id: number): Promise<boolean> {
-  const [row] = await manager.query<{ open: boolean }[]>(
-    `SELECT ${HAS_OPEN_SUBTASKS} AS open FROM tasks t WHERE t.id = $1`,
-    [task_id],
-  );
+  const [row] = await preparedBy<{ open: boolean }>(manager, OPEN_SUBTASKS, [task_id]);
   return row?.open ?? false;
 }

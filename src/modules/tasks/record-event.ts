@@ -1,4 +1,5 @@
 import { type EntityManager } from 'typeorm';
+import { preparedBy, type PreparedStatement } from '../../database/prepared.js';
 import { requestContext } from '../../http/request-context.js';
 import { type Actor } from '../auth/identity.js';
 import { type TaskEventMetadata } from './task-event.entity.js';
@@ -17,16 +18,19 @@ export interface NewTaskEvent {
   claimed?: Record<string, string>;
 }
 
-const INSERT = `
+const INSERT: PreparedStatement = {
+  name: 'insert-task-events',
+  text: `
   INSERT INTO task_events (org_id, task_id, type, data, metadata)
   SELECT e.org_id, e.task_id, e.type, e.data, e.metadata
   FROM ROWS FROM (json_to_recordset($1)
     AS (org_id uuid, task_id bigint, type text, data jsonb, metadata jsonb)) WITH ORDINALITY e
-  ORDER BY e.ordinality`;
+  ORDER BY e.ordinality`,
+};
 
 /** Writes events in their order, in the manager's transaction: the one of the change that they record. */
 export async function recordEvents(manager: EntityManager, events: NewTaskEvent[]): Promise<void> {
-  if (events.length > 0) await manager.query(INSERT, [toJson(events.map(eventRow))]);
+  if (events.length > 0) await preparedBy(manager, INSERT, [toJson(events.map(eventRow))]);
 }
 
 export const recordEvent = (manager: EntityManager, event: NewTaskEvent): Promise<void> =>

@@ -1,11 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import { type EntityManager, type QueryRunner } from 'typeorm';
+import { preparedBy, type PreparedStatement } from '../../database/prepared.js';
 import { markTeamsChanged } from '../../database/notify-on-commit.js';
 import { DomainError } from '../../errors/domain-error.js';
 import { type Actor } from '../auth/identity.js';
 import { recordEvent } from './record-event.js';
 import { hasOpenSubtasks, unmetDependencies } from './readiness.js';
-import { type BusyCheck, type Cause, Kin } from './subtasks/kin.js';
+import { type AfterWork, type BusyCheck, type Cause, Kin } from './subtasks/kin.js';
 import { lockToMove } from './task-locks.js';
 import {
   canTransition,
@@ -23,6 +24,8 @@ export interface TransitionRequest {
   actor: Actor;
   reason?: string;
   run_id?: string;
+  /** Set when the move is the end of `run_id`: nobody works on the task any more. */
+  ends_run?: true;
   delivery_id?: string;
   /** The task whose end is why this one moves. */
   because_of?: number;
@@ -45,6 +48,7 @@ export interface TaskTransition {
   reason?: string;
   /** The run that made the change, if one did. */
   run_id?: string;
+  ends_run?: true;
 }
 
 /** A change that is about to happen: `task` is the row before it, locked. */
@@ -94,25 +98,37 @@ export class TaskTransitions {
   transition(manager: EntityManager, request: TransitionRequest): Promise<Task> {
     return inTransaction(manager, async (manager) => {
       await lockToMove(manager, [request.task_id], request.to === 'cancelled');
-      const task = await lockTask(manager, request.task_id);
-      if (!canTransition(task.status, request.to)) throw invalidTransition(task.status, request.to);
-      if (request.actor.type === 'agent' && needsPerson(task.status, request.to))
-        throw new DomainError(
-          'forbidden',
-          `An agent cannot move a task from '${task.status}' to '${request.to}': review and merge do`,
-        );
-      if (request.to === 'in_progress') await assertDependenciesDone(manager, task.id);
-      if (waitsForSubtasks(request.to) && (await hasOpenSubtasks(manager, task.id)))
-        throw new DomainError(
-          'subtasks_open',
-          `Task ${task.id} has open sub-tasks: it cannot go to '${request.to}' before they are done or cancelled`,
-        );
-      const { actor, to } = request;
-      const data = { ...request.data };
-      for (const guard of this.guards)
-        Object.assign(data, await guard(manager, { task, from: task.status, to, actor }));
-      return this.move(manager, task, { ...request, data }, 'task.status_changed');
+      return this.transitionLocked(manager, await lockTask(manager, request.task_id), request);
     });
+  }
+
+  /**
+   * The same for a caller that has taken `lockToMove`, and read the task since.
+   * @param is_whole the caller has seen under the lock that it has no open sub-tasks.
+   */
+  async transitionLocked(
+    manager: EntityManager,
+    task: Task,
+    request: Omit<TransitionRequest, 'task_id'>,
+    is_whole = false,
+  ): Promise<Task> {
+    const { actor, to } = request;
+    if (!canTransition(task.status, to)) throw invalidTransition(task.status, to);
+    if (actor.type === 'agent' && needsPerson(task.status, to))
+      throw new DomainError(
+        'forbidden',
+        `An agent cannot move a task from '${task.status}' to '${to}': review and merge do`,
+      );
+    if (to === 'in_progress') await assertDependenciesDone(manager, task.id);
+    if (!is_whole && waitsForSubtasks(to) && (await hasOpenSubtasks(manager, task.id)))
+      throw new DomainError(
+        'subtasks_open',
+        `Task ${task.id} has open sub-tasks: it cannot go to '${to}' before they are done or cancelled`,
+      );
+    const data = { ...request.data };
+    for (const guard of this.guards)
+      Object.assign(data, await guard(manager, { task, from: task.status, to, actor }));
+    return this.move(manager, task, { ...request, data }, 'task.status_changed');
   }
 
   /**
@@ -146,11 +162,15 @@ export class TaskTransitions {
 
   /**
    * At the end of work that began at `began`: closes the task if its sub-tasks were done meanwhile. The caller has taken
-   * `lockToMove`.
-   * @returns whether it did.
+   * `lockToMove`, and read the task since.
+   * @returns how it stands with them; null when it is not in hand any more.
    */
-  closeAfterWork(manager: EntityManager, task_id: number, work: { began: Date } & Cause): Promise<boolean> {
-    return this.kin.closeAfterWork(manager, task_id, work);
+  closeAfterWork(
+    manager: EntityManager,
+    task: Task,
+    work: { began: Date } & Cause,
+  ): Promise<AfterWork | null> {
+    return this.kin.closeAfterWork(manager, task, work);
   }
 
   /** After a sub-task was taken away from its parent. The caller has taken `lockToLink` on both. */
@@ -161,15 +181,15 @@ export class TaskTransitions {
   private async move(
     manager: EntityManager,
     task: Task,
-    request: TransitionRequest,
+    request: Omit<TransitionRequest, 'task_id'>,
     type: 'task.status_changed' | 'task.reopened',
   ): Promise<Task> {
-    const { to, actor, reason, run_id, because_of, delivery_id } = request;
+    const { to, actor, reason, run_id, ends_run, because_of, delivery_id } = request;
     const from = task.status;
     Object.assign(task, request.patch, { status: to });
     if (to === 'done') task.completed_at = new Date();
     else if (to !== 'archived') task.completed_at = null;
-    await manager.save(task);
+    await write(manager, task);
     await recordEvent(manager, {
       ...request,
       org_id: task.org_id,
@@ -187,10 +207,35 @@ export class TaskTransitions {
     });
     // Tasks that wait for this one are of the same team, so this wakes their dispatcher as well.
     markTeamsChanged(runnerOf(manager), [task.team_id]);
-    for (const listener of this.listeners) await listener(manager, { task, from, to, actor, reason, run_id });
+    for (const listener of this.listeners)
+      await listener(manager, { task, from, to, actor, reason, run_id, ends_run });
     if (to === 'done' || to === 'cancelled') await this.kin.follow(manager, task, { delivery_id, run_id });
     return task;
   }
+}
+
+const WRITE: PreparedStatement = {
+  name: 'move-task',
+  text: `UPDATE tasks SET status = $2, assignee_id = $3, hold_reason = $4, last_error = $5, failed_runs = $6, dispatch_after = $7,
+      completed_at = $8, version = version + 1, updated_at = now()
+    WHERE id = $1 RETURNING version, updated_at`,
+};
+
+/** What a move changes, without reading the row once more to find that out. */
+async function write(manager: EntityManager, task: Task): Promise<void> {
+  const { id, status, assignee_id, hold_reason, last_error, failed_runs, dispatch_after, completed_at } =
+    task;
+  const values = [
+    id,
+    status,
+    assignee_id,
+    hold_reason,
+    last_error,
+    failed_runs,
+    dispatch_after,
+    completed_at,
+  ];
+  Object.assign(task, (await preparedBy<Pick<Task, 'version' | 'updated_at'>>(manager, WRITE, values))[0]);
 }
 
 const newAttempt = (task: Task): TransitionRequest['patch'] => ({

@@ -7,10 +7,10 @@ export { Decomposition } from './subtasks/decomposition.service.js';
 export { Subtasks } from './subtasks/subtasks.service.js';
 export { TaskEvents } from './task-events.service.js';
 export { REDACTED } from './intake/apply-moved.js';
-export { isDeletedAtSource } from './intake/locked-sources.js';
+export { IS_DELETED_AT_SOURCE } from './intake/locked-sources.js';
 export { TaskIntake } from './task-intake.js';
 export { BLOCKED_BY, HAS_OPEN_SUBTASKS, hasOpenSubtasks, IS_BLOCKED, MAY_START } from './readiness.js';
-export { lockToMove } from './task-locks.js';
+export { lockTaskToMove, lockToMove, shareLinks } from './task-locks.js';
 export { canTransition, isAwaitingAcceptance, isFinished, TRANSITIONS } from './task-states.js';
 export {
   inTransaction,

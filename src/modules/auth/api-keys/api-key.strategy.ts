@@ -3,6 +3,7 @@ import { PassportStrategy } from '@nestjs/passport';
 import { type Request } from 'express';
 import { Strategy } from 'passport-custom';
 import { DataSource } from 'typeorm';
+import { preparedBy, type PreparedStatement } from '../../../database/prepared.js';
 import { DomainError } from '../../../errors/domain-error.js';
 import { hashApiKey, isApiKey } from './api-key-format.js';
 import { type ApiKeyScope } from '../api-key.entity.js';
@@ -22,11 +23,14 @@ interface KeyRow {
 }
 
 /** Keys are read with each request, never kept: a revoked key is refused by every process at once. */
-const FIND_KEY = `
+const FIND_KEY: PreparedStatement = {
+  name: 'find-api-key',
+  text: `
   SELECT k.id, k.org_id, k.name, k.scopes, coalesce(k.expires_at <= now(), false) AS expired,
          k.agent_id, a.name AS agent_name, a.team_id
   FROM api_keys k LEFT JOIN agents a ON a.id = k.agent_id
-  WHERE k.key_hash = $1 AND k.revoked_at IS NULL`;
+  WHERE k.key_hash = $1 AND k.revoked_at IS NULL`,
+};
 
 @Injectable()
 export class ApiKeyStrategy extends PassportStrategy(Strategy, 'api-key') {
@@ -40,7 +44,9 @@ export class ApiKeyStrategy extends PassportStrategy(Strategy, 'api-key') {
   async validate(request: Request): Promise<Identity> {
     const key = presentedApiKey(request);
     const [row] =
-      key !== undefined && isApiKey(key) ? await this.db.query<KeyRow[]>(FIND_KEY, [hashApiKey(key)]) : [];
+      key !== undefined && isApiKey(key)
+        ? await preparedBy<KeyRow>(this.db.manager, FIND_KEY, [hashApiKey(key)])
+        : [];
     if (row === undefined) throw new DomainError('invalid_api_key', 'Invalid API key');
     if (row.expired) throw new DomainError('api_key_expired', 'API key has expired');
     this.usage.note(row.id);

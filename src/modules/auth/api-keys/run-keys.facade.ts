@@ -26,7 +26,5 @@ export async function makeRunKey(manager: EntityManager, run: RunOfAgent, second
   return key;
 }
 
-/** Part of the transaction that ends the run: from its commit on, no process takes the key any more. */
-export async function endRunKeys(manager: EntityManager, run_id: string): Promise<void> {
-  await manager.delete(ApiKey, { run_id });
-}
+/** SQL that is part of the transaction that ends the run: from its commit on, no process takes the key any more. */
+export const endRunKeys = (run_id: string): string => `DELETE FROM api_keys WHERE run_id = ${run_id}`;

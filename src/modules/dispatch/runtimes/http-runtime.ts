@@ -18,7 +18,7 @@ export class HttpRuntime implements Runtime {
   async start(assignment: Assignment): Promise<null> {
     const { url } = assignment.agent.runtime_config;
     if (typeof url !== 'string') throw new RunNotStarted('The agent has the runtime "http" but names no URL');
-    const secret = await this.agents.runtimeSecret(assignment.agent.id);
+    const secret = this.agents.openRuntimeSecret(assignment.agent);
     if (secret === null)
       throw new RunNotStarted('The agent has the runtime "http" but no secret to sign with');
     const body = Buffer.from(JSON.stringify(this.payload(assignment)));

@@ -1,4 +1,4 @@
-import { type EntityManager, type QueryRunner } from 'typeorm';
+import { type QueryRunner } from 'typeorm';
 import { prepared, type PreparedStatement } from '../../../database/prepared.js';
 import { toJson } from '../record-event.js';
 import { type SourceChange } from '../source-change.js';
@@ -139,10 +139,5 @@ const elsewhere = ({ org_id, webhook_id, item }: SourceChange, key: string): obj
 });
 
 /** Whether what the task came from is gone for good, so that nothing more of its text may be kept. */
-export async function isDeletedAtSource(manager: EntityManager, task_id: number): Promise<boolean> {
-  const found = await manager.query<unknown[]>(
-    `SELECT 1 FROM task_sources WHERE task_id = $1 AND state = 'deleted'`,
-    [task_id],
-  );
-  return found.length > 0;
-}
+export const IS_DELETED_AT_SOURCE = (task_id: string): string =>
+  `EXISTS (SELECT FROM task_sources WHERE task_id = ${task_id} AND state = 'deleted')`;

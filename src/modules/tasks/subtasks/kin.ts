@@ -6,13 +6,16 @@ import { type TransitionRequest } from '../task-transitions.js';
 import { Task } from '../task.entity.js';
 import { type SubtaskCountsDto } from '../tasks.dto.js';
 import { cancelledWith } from './cancelled-with.js';
-import { countSubtasks } from './count-subtasks.js';
+import { countOpenAndDone, countSubtasks } from './count-subtasks.js';
 
 /** Whether somebody works on a task right now. */
 export type BusyCheck = (manager: EntityManager, task_id: number) => Promise<boolean>;
 
 /** What led to a move that others follow: kept in their events. */
 export type Cause = Pick<TransitionRequest, 'delivery_id' | 'run_id'>;
+
+/** How a task stands with its sub-tasks at the end of work on it. */
+export type AfterWork = 'closed' | 'divided' | 'whole';
 
 type Move = (manager: EntityManager, task: Task, request: TransitionRequest) => Promise<Task>;
 
@@ -56,19 +59,21 @@ export class Kin {
 
   /**
    * At the end of work on the task itself, which had kept it open.
-   * @returns whether its sub-tasks have closed it. Those that were done before, in an earlier life of the task, do not.
+   * @returns `closed` when its sub-tasks have closed it: those that were done before, in an earlier life of the task, do
+   * not. `divided` when some are open, `whole` otherwise, of a task that is still in hand.
    */
   async closeAfterWork(
     manager: EntityManager,
-    task_id: number,
+    task: Task,
     work: { began: Date } & Cause,
-  ): Promise<boolean> {
+  ): Promise<AfterWork | null> {
     const { began, ...cause } = work;
-    const task = await manager.findOneByOrFail(Task, { id: task_id });
-    const counts = await this.settled(manager, task);
-    if (counts === null || counts.done === 0 || !(await hasDoneSince(manager, task_id, began))) return false;
+    if (!isWorkInHand(task.status)) return null;
+    const { open, done } = await countOpenAndDone(manager, task.id);
+    if (open > 0) return 'divided';
+    if (done === 0 || !(await hasDoneSince(manager, task.id, began))) return 'whole';
     await this.close(manager, task, cause);
-    return true;
+    return 'closed';
   }
 
   /** How its sub-tasks ended; null while anything is to be waited for. */
