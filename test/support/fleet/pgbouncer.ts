@@ -6,7 +6,7 @@ import { delimiter, join } from 'node:path';
 import { until } from '../until.js';
 
 /** The first version that follows named prepared statements in transaction mode. */
-const FIRST = 1.21;
+const FIRST = [1, 21] as const;
 
 interface Program {
   path: string | null;
@@ -18,14 +18,22 @@ interface Program {
 export function findPgBouncer(): Program {
   const places = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin'];
   const paths = places.map((place) => join(place, 'pgbouncer')).filter((path) => existsSync(path));
-  const [path] = paths.filter((one) => versionOf(one) >= FIRST);
+  const [path] = paths.filter((one) => isNewEnough(versionOf(one)));
   if (path !== undefined) return { path, missing: '' };
   const found = paths.map((one) => `${one} is ${versionOf(one)}`).join(', ');
-  return { path: null, missing: `needs PgBouncer ${FIRST} or newer; ${found || 'none is installed'}` };
+  return {
+    path: null,
+    missing: `needs PgBouncer ${FIRST.join('.')} or newer; ${found || 'none is installed'}`,
+  };
 }
 
-const versionOf = (path: string): number =>
-  Number(/PgBouncer (\d+\.\d+)/.exec(execFileSync(path, ['--version'], { encoding: 'utf8' }))?.[1]);
+const versionOf = (path: string): string =>
+  /PgBouncer (\d+\.\d+)/.exec(execFileSync(path, ['--version'], { encoding: 'utf8' }))?.[1] ?? '0.0';
+
+function isNewEnough(version: string): boolean {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  return major > FIRST[0] || (major === FIRST[0] && minor >= FIRST[1]);
+}
 
 /** What docs/scaling.md says is needed, with so few connections that every transaction may get another one. */
 const configuration = (server: URL, port: number): string => `
