@@ -18,7 +18,8 @@ import { RunSupervisor } from './supervise-run.js';
 
 /**
  * What there is to do, in one statement that changes nothing: most notifications concern teams whose agents are busy or
- * pull their work themselves. `$1`: the teams in question, null for all.
+ * pull their work themselves. `$1`: the teams in question, null for all. Not EXISTS: as a join it would read every waiting
+ * task for teams that have no idle agent.
  */
 const LOOK: PreparedStatement = {
   name: 'dispatcher-look',
@@ -27,14 +28,15 @@ const LOOK: PreparedStatement = {
     ARRAY(
       SELECT team.id FROM teams team
       WHERE ($1::uuid[] IS NULL OR team.id = ANY($1))
-        AND EXISTS (SELECT FROM tasks t WHERE t.team_id = team.id AND t.status = 'todo' AND t.hold_reason IS NULL)
-        AND EXISTS (SELECT FROM agents a
-          WHERE a.team_id = team.id AND a.status = 'idle' AND a.runtime IN ('command', 'http'))
+        AND (SELECT true FROM agents a
+          WHERE a.team_id = team.id AND a.status = 'idle' AND a.runtime IN ('command', 'http') LIMIT 1)
+        AND (SELECT true FROM tasks t WHERE t.team_id = team.id AND t.status = 'todo' AND t.hold_reason IS NULL
+          ORDER BY t.priority, t.id LIMIT 1)
     ) AS teams,
     EXISTS (SELECT FROM agent_runs WHERE status = 'starting' AND dispatcher IS NULL
       AND runtime IN ('command', 'http')) AS orphans,
-    (SELECT extract(epoch FROM min(dispatch_after) - clock_timestamp())::float8 * 1000 FROM tasks
-     WHERE status = 'todo' AND hold_reason IS NULL AND dispatch_after > clock_timestamp()) AS backoff_ms`,
+    (SELECT extract(epoch FROM min(dispatch_after) - now())::float8 * 1000 FROM tasks
+     WHERE status = 'todo' AND hold_reason IS NULL AND dispatch_after > now()) AS backoff_ms`,
 };
 
 interface Seen {

@@ -2,6 +2,7 @@ import { type QueryRunner } from 'typeorm';
 import { markTeamsChanged } from '../../database/notify-on-commit.js';
 import { prepared, type PreparedStatement } from '../../database/prepared.js';
 import { type TaskEventMetadata } from './task-event.entity.js';
+import { type TaskSource } from './task-source.entity.js';
 import { type Task } from './task.entity.js';
 import { branchSlug } from './text.js';
 import { toJson } from './record-event.js';
@@ -25,13 +26,16 @@ export type NewTask = Pick<
 > & {
   parent_id?: number | null;
   on_cancel?: Task['on_cancel'];
-  /** Key of the source that becomes this task's. */
-  source_key?: string;
+  /** The source that becomes this task's; its row is there. */
+  source?: Pick<TaskSource, 'key' | 'webhook_id' | 'kind'>;
   /** Its first events, in order. */
   events: { type: string; data: Record<string, unknown>; metadata: TaskEventMetadata }[];
 };
 
-/** Tasks, their sources' link and their events in one statement, however many there are. */
+/**
+ * Tasks, their sources' link and their events in one statement, however many there are. The link is an upsert that always
+ * meets its row: an UPDATE joins, and a plan made while there were few sources reads all of them each time.
+ */
 const INSERT: PreparedStatement = {
   name: 'insert-tasks',
   text: `
@@ -40,7 +44,7 @@ const INSERT: PreparedStatement = {
     FROM ROWS FROM (json_to_recordset($1) AS (org_id uuid, team_id uuid, title text, description text,
       status text, priority task_priority, dri_id uuid, assignee_id uuid, auto_assign boolean,
       auto_assign_role text, hold_reason text, repo_ids uuid[], tags text[], slug text, correlation_id uuid,
-      source_key text, parent_id bigint, on_cancel text, events jsonb)) WITH ORDINALITY t
+      source json, parent_id bigint, on_cancel text, events jsonb)) WITH ORDINALITY t
   ), task AS (
     INSERT INTO tasks (id, org_id, team_id, title, description, status, priority, dri_id, assignee_id,
       auto_assign, auto_assign_role, hold_reason, repo_ids, tags, branch, correlation_id, parent_id, on_cancel)
@@ -51,8 +55,10 @@ const INSERT: PreparedStatement = {
       correlation_id, parent_id, coalesce(on_cancel, 'block')
     FROM new
   ), source AS (
-    UPDATE task_sources s SET task_id = new.id
-    FROM new WHERE s.org_id = new.org_id AND s.key = new.source_key
+    INSERT INTO task_sources (org_id, key, webhook_id, kind, task_id)
+    SELECT org_id, source->>'key', (source->>'webhook_id')::uuid, source->>'kind', id
+    FROM new WHERE source IS NOT NULL ORDER BY org_id, source->>'key'
+    ON CONFLICT (org_id, key) DO UPDATE SET task_id = EXCLUDED.task_id
   ), event AS (
     INSERT INTO task_events (org_id, task_id, type, data, metadata)
     SELECT new.org_id, new.id, e.type, e.data, e.metadata

@@ -39,7 +39,7 @@ export async function openTasks(runner: QueryRunner, openings: Opening[]): Promi
       auto_assign_role: change.policy.auto_assign_role,
       repo_ids: [],
       correlation_id: change.correlation_id,
-      source_key: change.item.key,
+      source: { key: change.item.key, webhook_id: change.webhook_id, kind: change.item.kind },
       events: firstEvents(opening, assignment),
     };
   });
