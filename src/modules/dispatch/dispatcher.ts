@@ -18,16 +18,13 @@ import { RunSupervisor } from './supervise-run.js';
 
 /**
  * What there is to do, in one statement that changes nothing: most notifications concern teams whose agents are busy or
- * pull their work themselves. `$1`: the teams in question, null for all. Not EXISTS: as a join it would read every waiting
- * task for teams that have no idle agent.
+ * pull their work themselves. Not EXISTS: as a join it would read every waiting task for teams that have no idle agent.
  */
-const LOOK: PreparedStatement = {
-  name: 'dispatcher-look',
-  text: `
+const look = (teams: string): string => `
   SELECT
     ARRAY(
       SELECT team.id FROM teams team
-      WHERE ($1::uuid[] IS NULL OR team.id = ANY($1))
+      WHERE ${teams}
         AND (SELECT true FROM agents a
           WHERE a.team_id = team.id AND a.status = 'idle' AND a.runtime IN ('command', 'http') LIMIT 1)
         AND (SELECT true FROM tasks t WHERE t.team_id = team.id AND t.status = 'todo' AND t.hold_reason IS NULL
@@ -36,7 +33,13 @@ const LOOK: PreparedStatement = {
     EXISTS (SELECT FROM agent_runs WHERE status = 'starting' AND dispatcher IS NULL
       AND runtime IN ('command', 'http')) AS orphans,
     (SELECT extract(epoch FROM min(dispatch_after) - now())::float8 * 1000 FROM tasks
-     WHERE status = 'todo' AND hold_reason IS NULL AND dispatch_after > now()) AS backoff_ms`,
+     WHERE status = 'todo' AND hold_reason IS NULL AND dispatch_after > now()) AS backoff_ms`;
+
+const LOOK_AT_ALL: PreparedStatement = { name: 'dispatcher-look-at-all', text: look('true') };
+/** How many teams there are is hidden from the planner, which would plan anew each time for as many as there are. */
+const LOOK_AT_SOME: PreparedStatement = {
+  name: 'dispatcher-look-at-some',
+  text: look('team.id = ANY (ARRAY(SELECT unnest($1::uuid[])))'),
 };
 
 interface Seen {
@@ -169,7 +172,9 @@ export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShut
   private async see(teams: string[] | null): Promise<Seen> {
     const runner = this.db.createQueryRunner();
     try {
-      const [seen] = await prepared<Seen>(runner, LOOK, [teams]);
+      const [seen] = await (teams === null
+        ? prepared<Seen>(runner, LOOK_AT_ALL, [])
+        : prepared<Seen>(runner, LOOK_AT_SOME, [teams]));
       return seen ?? { teams: [], orphans: false, backoff_ms: null };
     } finally {
       await runner.release();

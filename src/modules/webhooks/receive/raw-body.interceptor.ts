@@ -83,14 +83,14 @@ export class RawBodyInterceptor implements NestInterceptor {
   private async read(request: RawRequest, response: Response, given: string): Promise<() => void> {
     const id = UUID.test(given) ? given.toLowerCase() : NOBODY;
     const address = request.ip ?? '';
-    const began = Date.now();
+    const began = performance.now();
     try {
       this.holdBack(address, id);
       const webhook =
         this.webhooks.remembered(id) ?? (await withPatience(this.webhooks.reload(id), DATABASE_PATIENCE_MS));
       const refusal_key = webhook?.id ?? UNKNOWN;
       if (webhook === null) this.holdBack(address, UNKNOWN);
-      const patience = DATABASE_PATIENCE_MS - (Date.now() - began);
+      const patience = DATABASE_PATIENCE_MS - (performance.now() - began);
       const check = new SignatureCheck(webhook?.keys ?? null, Date.now());
       const hash = createHash('sha256');
       const { body, release } = await readBody(request, this.budget, (chunk) => {
