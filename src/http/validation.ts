@@ -1,6 +1,6 @@
 import { Injectable, type PipeTransform, ValidationPipe } from '@nestjs/common';
 import { type ValidationError } from 'class-validator';
-import { DomainError, type FieldError } from '../errors/domain-error.js';
+import { type DomainError, type FieldError, validationFailed } from '../errors/domain-error.js';
 
 const MAX_ID = Number.MAX_SAFE_INTEGER;
 
@@ -20,15 +20,10 @@ export const validationPipe = (): ValidationPipe =>
   new ValidationPipe({
     transform: true,
     whitelist: true,
-    exceptionFactory: (faults) => {
-      const errors = fieldErrors(faults);
-      const named = errors.map((error) => error.field).join(', ');
-      return new DomainError('validation_failed', `Validation failed: ${named}`, { errors });
-    },
+    exceptionFactory: (faults) => validationFailed(fieldErrors(faults)),
   });
 
-const invalid = (field: string, message: string): DomainError =>
-  new DomainError('validation_failed', `Validation failed: ${field}`, { errors: [{ field, message }] });
+const invalid = (field: string, message: string): DomainError => validationFailed([{ field, message }]);
 
 /** A uuid in a path. */
 @Injectable()

@@ -1,4 +1,4 @@
-import { DomainError } from '../../errors/domain-error.js';
+import { validationFailed } from '../../errors/domain-error.js';
 
 const LIMITS = ['daily_cost_limit_usd', 'task_cost_limit_usd'];
 
@@ -11,10 +11,5 @@ export function checkCostLimits(config: Record<string, unknown> | null | undefin
     const limit = config?.[name];
     return limit !== undefined && limit !== null && !(typeof limit === 'number' && limit >= 0);
   }).map((name) => ({ field: `config.${name}`, message: `${name} must be a number of dollars, 0 or more` }));
-  if (errors.length > 0)
-    throw new DomainError(
-      'validation_failed',
-      `Validation failed: ${errors.map(({ field }) => field).join(', ')}`,
-      { errors },
-    );
+  if (errors.length > 0) throw validationFailed(errors);
 }

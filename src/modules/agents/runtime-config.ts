@@ -1,6 +1,6 @@
 import { plainToInstance } from 'class-transformer';
 import { IsInt, IsOptional, IsUrl, Matches, Max, Min, validateSync } from 'class-validator';
-import { DomainError } from '../../errors/domain-error.js';
+import { validationFailed } from '../../errors/domain-error.js';
 import { Text } from '../../http/fields.js';
 import { type AgentRuntime } from './agent.entity.js';
 
@@ -52,10 +52,7 @@ export function checkRuntimeConfig(
     field: `runtime_config.${fault.property}`,
     message: Object.values(fault.constraints ?? {})[0] ?? 'is wrong',
   }));
-  if (errors.length > 0) {
-    const named = errors.map((error) => error.field).join(', ');
-    throw new DomainError('validation_failed', `Validation failed: ${named}`, { errors });
-  }
+  if (errors.length > 0) throw validationFailed(errors);
   return Object.fromEntries(
     Object.entries(config).filter(([, value]) => value !== undefined && value !== null),
   );

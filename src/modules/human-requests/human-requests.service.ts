@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource, LessThan } from 'typeorm';
-import { DomainError } from '../../errors/domain-error.js';
+import { DomainError, validationFailed } from '../../errors/domain-error.js';
 import { decodeCursor, Page } from '../../http/pagination.js';
 import { Agents } from '../agents/agents.service.js';
 import { type Identity, reachable } from '../auth/identity.js';
@@ -146,8 +146,7 @@ const closed = ({ status }: HumanRequest): DomainError =>
     `The request is already ${status === 'resolved' ? 'resolved' : 'expired'}`,
   );
 
-const refused = (field: string, message: string): DomainError =>
-  new DomainError('validation_failed', `Validation failed: ${field}`, { errors: [{ field, message }] });
+const refused = (field: string, message: string): DomainError => validationFailed([{ field, message }]);
 
 const toDto = (request: HumanRequest): HumanRequestDto => ({
   id: request.id,

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { OUTBOUND_CHANNEL } from '../../database/channels.js';
-import { DomainError } from '../../errors/domain-error.js';
+import { DomainError, validationFailed } from '../../errors/domain-error.js';
 import { decodeCursor, invalidCursor, Page } from '../../http/pagination.js';
 import { type Identity } from '../auth/identity.js';
 import { OutboundAttempt } from './outbound-attempt.entity.js';
@@ -108,9 +108,9 @@ export class OutboundDeliveries {
     assertActive(await this.webhooks.managed(identity, webhook_id));
     const until = given.until ?? new Date();
     if (until.getTime() - given.since.getTime() > MAX_WINDOW_DAYS * DAY_MS || until < given.since)
-      throw new DomainError('validation_failed', 'Validation failed: since', {
-        errors: [{ field: 'since', message: `must be at most ${MAX_WINDOW_DAYS} days before until` }],
-      });
+      throw validationFailed([
+        { field: 'since', message: `must be at most ${MAX_WINDOW_DAYS} days before until` },
+      ]);
     return this.db.transaction(async (manager) => {
       const [, recovered] = await manager.query<[unknown[], number]>(
         `UPDATE outbound_deliveries SET status = 'pending', due_at = clock_timestamp(), failures = 0, manual = false,

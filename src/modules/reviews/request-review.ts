@@ -1,5 +1,5 @@
 import { type EntityManager } from 'typeorm';
-import { DomainError } from '../../errors/domain-error.js';
+import { type DomainError, validationFailed } from '../../errors/domain-error.js';
 import { Agent } from '../agents/agent.entity.js';
 import { type Identity } from '../auth/identity.js';
 import { Membership } from '../organizations/membership.entity.js';
@@ -111,7 +111,4 @@ async function wasAnnounced(manager: EntityManager, task: Task): Promise<boolean
   return last?.announced ?? false;
 }
 
-const refused = (message: string): DomainError =>
-  new DomainError('validation_failed', 'Validation failed: reviewer_id', {
-    errors: [{ field: 'reviewer_id', message }],
-  });
+const refused = (message: string): DomainError => validationFailed([{ field: 'reviewer_id', message }]);

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
 import { Repository } from 'typeorm';
 import { violatesUnique } from '../../errors/database-errors.js';
-import { DomainError } from '../../errors/domain-error.js';
+import { DomainError, validationFailed } from '../../errors/domain-error.js';
 import { type Identity } from '../auth/identity.js';
 import { Teams } from '../teams/teams.service.js';
 import {
@@ -46,9 +46,7 @@ export class Conventions {
         throw error;
       });
     if (rows.length > 0) return created;
-    throw new DomainError('validation_failed', 'Validation failed: key', {
-      errors: [{ field: 'key', message: `a team has at most ${MAX_CONVENTIONS} conventions` }],
-    });
+    throw validationFailed([{ field: 'key', message: `a team has at most ${MAX_CONVENTIONS} conventions` }]);
   }
 
   async update(

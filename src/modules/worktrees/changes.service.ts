@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { DomainError } from '../../errors/domain-error.js';
+import { DomainError, validationFailed } from '../../errors/domain-error.js';
 import { type Identity } from '../auth/identity.js';
 import { type GitRepository } from '../repositories/git.facade.js';
 import { parseChangedFiles } from './parse-changed-files.js';
@@ -46,9 +46,9 @@ export class Changes {
 
   async file(identity: Identity, task_id: number, repo_id: string, path: string): Promise<FileDto> {
     if (path.split('/').some((part) => part === '' || part === '.' || part === '..'))
-      throw new DomainError('validation_failed', 'Validation failed: path', {
-        errors: [{ field: 'path', message: 'path must lead down from the top of the repository' }],
-      });
+      throw validationFailed([
+        { field: 'path', message: 'path must lead down from the top of the repository' },
+      ]);
     const { git, tip } = await this.branch(identity, task_id, repo_id);
     const size = await git.onObjects(['cat-file', '-s', `${tip}:${path}`]);
     const content = await git.onObjects(['cat-file', 'blob', `${tip}:${path}`], { max_bytes: MAX_FILE });

@@ -1,5 +1,5 @@
 import { type EntityManager } from 'typeorm';
-import { DomainError } from '../../../errors/domain-error.js';
+import { validationFailed } from '../../../errors/domain-error.js';
 import { type Team } from '../../teams/team.entity.js';
 
 interface References {
@@ -42,10 +42,5 @@ export async function assertReferences(
       ? []
       : [{ field: `${path}repo_ids`, message: 'repo_ids must be repositories of the team' }]),
   ]);
-  if (errors.length > 0)
-    throw new DomainError(
-      'validation_failed',
-      `Validation failed: ${errors.map((error) => error.field).join(', ')}`,
-      { errors },
-    );
+  if (errors.length > 0) throw validationFailed(errors);
 }

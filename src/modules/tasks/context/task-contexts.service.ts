@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { databaseFault } from '../../../errors/database-errors.js';
-import { DomainError } from '../../../errors/domain-error.js';
+import { type DomainError, validationFailed } from '../../../errors/domain-error.js';
 import { type Identity } from '../../auth/identity.js';
 import { TaskContext } from '../task-context.entity.js';
 import { Tasks } from '../tasks.service.js';
@@ -67,5 +67,4 @@ function orTooDeep(error: unknown): never {
   throw error;
 }
 
-const refused = (field: string, message: string): DomainError =>
-  new DomainError('validation_failed', `Validation failed: ${field}`, { errors: [{ field, message }] });
+const refused = (field: string, message: string): DomainError => validationFailed([{ field, message }]);

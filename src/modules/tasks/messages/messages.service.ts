@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
 import { type EntityManager, In, IsNull, LessThan, Repository } from 'typeorm';
 import { markTeamsChanged } from '../../../database/notify-on-commit.js';
-import { DomainError } from '../../../errors/domain-error.js';
+import { DomainError, validationFailed } from '../../../errors/domain-error.js';
 import { decodeCursor, Page } from '../../../http/pagination.js';
 import { Agents } from '../../agents/agents.service.js';
 import { type Identity, reachable } from '../../auth/identity.js';
@@ -144,9 +144,7 @@ function assertOwnInbox(identity: Identity, recipient_id: string): void {
 
 async function assertRecipient(manager: EntityManager, team: Team, dto: SendMessageDto): Promise<void> {
   const refuse = (field: string, message: string): never => {
-    throw new DomainError('validation_failed', `Validation failed: ${field}`, {
-      errors: [{ field, message }],
-    });
+    throw validationFailed([{ field, message }]);
   };
   if (dto.recipient_type === 'agent') {
     if (!(await manager.existsBy(Agent, { id: dto.recipient_id, team_id: team.id })))

@@ -1,6 +1,6 @@
 import { type EntityManager, In } from 'typeorm';
 import { Agent } from '../../agents/agent.entity.js';
-import { invalidPlan } from './read-plan.js';
+import { validationFailed } from '../../../errors/domain-error.js';
 import { type SubtaskDto } from './subtasks.dto.js';
 
 interface Assignment {
@@ -29,7 +29,7 @@ export async function assignSubtasks(
       ? []
       : [{ field: `subtasks.${place}.agent`, message: 'agent must be the name of an agent of the team' }],
   );
-  if (errors.length > 0) throw invalidPlan(errors);
+  if (errors.length > 0) throw validationFailed(errors);
   return subtasks.map(({ agent, assignee_id, role }) => ({
     assignee_id: (agent ? idOf.get(agent) : assignee_id) ?? null,
     auto_assign: Boolean(role),

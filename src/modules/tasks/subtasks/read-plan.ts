@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { DomainError, type FieldError } from '../../../errors/domain-error.js';
+import { DomainError, type FieldError, validationFailed } from '../../../errors/domain-error.js';
 import { type SubtaskDto } from './subtasks.dto.js';
 
 /**
@@ -25,18 +25,11 @@ export function assertPlan(subtasks: SubtaskDto[]): void {
           ]),
     ];
   });
-  if (errors.length > 0) throw invalidPlan(errors);
+  if (errors.length > 0) throw validationFailed(errors);
   const circle = circleIn(subtasks.map(indicesOf));
   if (circle !== null)
     throw new DomainError('dependency_cycle', `subtasks.${circle} depends on itself through others`);
 }
-
-export const invalidPlan = (errors: FieldError[]): DomainError =>
-  new DomainError(
-    'validation_failed',
-    `Validation failed: ${errors.map((error) => error.field).join(', ')}`,
-    { errors },
-  );
 
 export const indicesOf = ({ depends_on_indices }: SubtaskDto): number[] => [
   ...new Set(depends_on_indices ?? []),

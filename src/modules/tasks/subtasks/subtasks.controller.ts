@@ -1,6 +1,6 @@
 import { Body, Controller, Delete, Get, Headers, Param, Post, Query } from '@nestjs/common';
 import { ApiHeader, ApiOkResponse, ApiTags } from '@nestjs/swagger';
-import { DomainError } from '../../../errors/domain-error.js';
+import { DomainError, validationFailed } from '../../../errors/domain-error.js';
 import { isStorable } from '../../../http/fields.js';
 import { type Deleted, DELETED } from '../../../http/deleted.js';
 import { type Page, PageQuery } from '../../../http/pagination.js';
@@ -10,7 +10,6 @@ import { type Identity } from '../../auth/identity.js';
 import { TaskChanges } from '../changes/task-changes.js';
 import { TaskDetailDto, type TaskDto } from '../tasks.dto.js';
 import { Decomposition } from './decomposition.service.js';
-import { invalidPlan } from './read-plan.js';
 import { DecomposeDto, MAX_KEY, TimelineEventDto } from './subtasks.dto.js';
 import { Subtasks } from './subtasks.service.js';
 
@@ -74,7 +73,7 @@ export class SubtasksController {
 /** @throws DomainError `validation_failed` for a header that cannot be a key, or that says another than the body. */
 function keyOf({ idempotency_key }: DecomposeDto, header: string | undefined): string | null {
   const refuse = (message: string): DomainError =>
-    invalidPlan([{ field: 'idempotency_key', message: `Idempotency-Key ${message}` }]);
+    validationFailed([{ field: 'idempotency_key', message: `Idempotency-Key ${message}` }]);
   if (header === undefined) return idempotency_key ?? null;
   if (header === '' || header.length > MAX_KEY || !isStorable(header))
     throw refuse(`must be of 1 to ${MAX_KEY} characters`);

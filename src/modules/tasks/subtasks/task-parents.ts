@@ -1,5 +1,5 @@
 import { type EntityManager } from 'typeorm';
-import { DomainError } from '../../../errors/domain-error.js';
+import { DomainError, validationFailed } from '../../../errors/domain-error.js';
 import { Agent } from '../../agents/agent.entity.js';
 import { type Identity } from '../../auth/identity.js';
 import { isFinished, isWorkInHand } from '../task-states.js';
@@ -21,9 +21,7 @@ export async function takeParent(
 ): Promise<Task> {
   const parent = await manager.findOneBy(Task, { id: parent_id, team_id });
   if (parent === null)
-    throw new DomainError('validation_failed', 'Validation failed: parent_id', {
-      errors: [{ field: 'parent_id', message: 'parent_id must be a task of the team' }],
-    });
+    throw validationFailed([{ field: 'parent_id', message: 'parent_id must be a task of the team' }]);
   await assertMayDivide(manager, identity, parent);
   assertTakesSubtasks(parent);
   return parent;
