@@ -2,7 +2,7 @@
 export async function until<T>(
   probe: () => T | Promise<T>,
   what: string,
-  ms = 15_000,
+  ms = 60_000,
 ): Promise<Exclude<T, false | null | undefined>> {
   const deadline = Date.now() + ms;
   for (;;) {
