@@ -79,7 +79,8 @@ const disk = makeSmallDisk(320);
   };
 
   it('answers 503, says so, and goes on when there is room again', async () => {
-    expect([await send(), await readiness()]).toEqual([200, 'ready']);
+    expect(await send()).toBe(200);
+    await until(async () => (await readiness()) === 'ready', 'the service to be ready');
     small.fill();
     await until(
       async () => (await send()) === 503 && /disk .* is full|does not answer/.test(await readiness()),
@@ -114,7 +115,9 @@ const disk = makeSmallDisk(320);
     );
     // It cannot recover either, and ends; starting it again helps no more as long as the disk is full.
     await until(() => child.said.includes('the embedded database did not start'), 'a start in vain', 60_000);
-    expect([await send(), await readiness()]).toEqual([503, expect.stringContaining('does not answer')]);
+    expect(await send()).toBe(503);
+    // For a moment readiness goes by the last look at the database, and names the listening connection alone.
+    await until(async () => /does not answer/.test(await readiness()), 'readiness to name the database');
     expect((await service.http.get('/api/v1/health/live')).status).toBe(200);
     await recovers();
     expect(child.said).not.toMatch(/uncaught|unhandled/);
