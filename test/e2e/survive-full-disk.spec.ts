@@ -117,7 +117,10 @@ const disk = makeSmallDisk(320);
     await until(() => child.said.includes('the embedded database did not start'), 'a start in vain', 60_000);
     expect(await send()).toBe(503);
     // For a moment readiness goes by the last look at the database, and names the listening connection alone.
-    await until(async () => /does not answer/.test(await readiness()), 'readiness to name the database');
+    await until(
+      async () => (await readiness()).includes('does not answer'),
+      'readiness to name the database',
+    );
     expect((await service.http.get('/api/v1/health/live')).status).toBe(200);
     await recovers();
     expect(child.said).not.toMatch(/uncaught|unhandled/);
