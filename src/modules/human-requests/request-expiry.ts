@@ -8,13 +8,13 @@ import { DataSource } from 'typeorm';
 import { ResolvedSettings } from '../../config/settings.js';
 import { HUMAN_REQUESTS_CHANNEL } from '../../database/channels.js';
 import { NotificationListener } from '../../database/notification-listener.js';
+import { WorkLoop } from '../../database/work-loop.js';
 import { systemActor } from '../auth/identity.js';
 import { Messages } from '../tasks/tasks.facade.js';
 import { type HumanRequest } from './human-request.entity.js';
 import { recordRequest, tellAsker } from './record-request.js';
 
 const AT_ONCE = 100;
-const MAX_TIMER_MS = 3_600_000;
 const ACTOR = systemActor('human-requests');
 
 /** Skipping what others have locked: any number of processes may run side by side. */
@@ -36,19 +36,22 @@ const NEXT = `
 @Injectable()
 export class RequestExpiry implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly logger = new Logger(RequestExpiry.name);
-  private running = false;
-  private again = false;
-  private looking: Promise<void> | null = null;
-  private due: NodeJS.Timeout | undefined;
-  private poll: NodeJS.Timeout | undefined;
-  private unsubscribe: () => void = () => undefined;
+  private readonly loop: WorkLoop;
 
   constructor(
     private readonly db: DataSource,
     private readonly settings: ResolvedSettings,
-    private readonly listener: NotificationListener,
+    listener: NotificationListener,
     private readonly messages: Messages,
-  ) {}
+  ) {
+    this.loop = new WorkLoop(listener, {
+      channel: HUMAN_REQUESTS_CHANNEL,
+      poll_seconds: settings.ENTOURAGE_POLL_SECONDS,
+      look: () => this.look(),
+      untilNext: () => this.untilNext(),
+      failed: (error) => this.logger.warn({ err: error }, 'expiring human requests failed'),
+    });
+  }
 
   onApplicationBootstrap(): void {
     if (this.settings.ENTOURAGE_ROLES.includes('dispatcher')) this.start();
@@ -59,39 +62,20 @@ export class RequestExpiry implements OnApplicationBootstrap, BeforeApplicationS
   }
 
   start(): void {
-    if (this.running) return;
-    this.running = true;
-    const wake = (): void => this.wake();
-    this.unsubscribe = this.listener.subscribe(HUMAN_REQUESTS_CHANNEL, { notified: wake, connected: wake });
-    this.poll = setInterval(wake, this.settings.ENTOURAGE_POLL_SECONDS * 1000);
-    this.wake();
+    this.loop.start();
   }
 
-  async stop(): Promise<void> {
-    this.running = false;
-    this.unsubscribe();
-    clearInterval(this.poll);
-    clearTimeout(this.due);
-    await this.looking;
-  }
-
-  private wake(): void {
-    this.again = true;
-    if (!this.running || this.looking !== null) return;
-    this.looking = this.look()
-      .catch((error: unknown) => this.logger.warn({ err: error }, 'expiring human requests failed'))
-      .finally(() => (this.looking = null));
+  stop(): Promise<void> {
+    return this.loop.stop();
   }
 
   private async look(): Promise<void> {
-    while (this.running && this.again) {
-      this.again = false;
-      while (this.running && (await this.expire()) === AT_ONCE);
-      const [next] = await this.db.query<{ ms: number | null }[]>(NEXT);
-      clearTimeout(this.due);
-      if (this.running && typeof next?.ms === 'number')
-        this.due = setTimeout(() => this.wake(), Math.min(MAX_TIMER_MS, Math.max(0, next.ms) + 1));
-    }
+    while (this.loop.isRunning && (await this.expire()) === AT_ONCE);
+  }
+
+  private async untilNext(): Promise<number | null> {
+    const [next] = await this.db.query<{ ms: number | null }[]>(NEXT);
+    return next?.ms ?? null;
   }
 
   private expire(): Promise<number> {

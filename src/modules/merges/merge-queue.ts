@@ -8,6 +8,7 @@ import { DataSource } from 'typeorm';
 import { ResolvedSettings } from '../../config/settings.js';
 import { MERGES_CHANNEL } from '../../database/channels.js';
 import { NotificationListener } from '../../database/notification-listener.js';
+import { drain, WorkLoop } from '../../database/work-loop.js';
 import { AutoMerge } from './auto-merge.js';
 import { CarryMerge } from './carry-merge.js';
 import { type ClaimedMerge, claimMerge, MAX_ATTEMPTS, untilNextMerge, wasFaster } from './claim-merge.js';
@@ -16,7 +17,6 @@ import { SettleMerge } from './settle-merge.js';
 
 /** Of one process, each in another repository. */
 const AT_ONCE = 4;
-const MAX_TIMER_MS = 3_600_000;
 /** How long somebody is waited for to mend something: each time twice as long. */
 const FIRST_WAIT_SECONDS = 5;
 const MAX_WAIT_SECONDS = 600;
@@ -30,21 +30,25 @@ export class MergeQueue implements OnApplicationBootstrap, BeforeApplicationShut
   private readonly logger = new Logger(MergeQueue.name);
   private readonly merging = new Set<Promise<void>>();
   private readonly stopped = new AbortController();
-  private running = false;
-  private wanted = false;
-  private looking: Promise<void> | null = null;
-  private unsubscribe: (() => void) | undefined;
-  private poll: NodeJS.Timeout | undefined;
-  private next: NodeJS.Timeout | undefined;
+  private readonly loop: WorkLoop;
 
   constructor(
     private readonly db: DataSource,
     private readonly settings: ResolvedSettings,
-    private readonly listener: NotificationListener,
+    listener: NotificationListener,
     private readonly auto: AutoMerge,
     private readonly carrier: CarryMerge,
     private readonly settle: SettleMerge,
-  ) {}
+  ) {
+    this.loop = new WorkLoop(listener, {
+      channel: MERGES_CHANNEL,
+      poll_seconds: settings.ENTOURAGE_POLL_SECONDS,
+      hasRoom: () => this.hasRoom,
+      look: () => this.look(),
+      untilNext: () => untilNextMerge(this.db.manager),
+      failed: (error) => this.logger.warn({ err: error }, 'looking for merges failed; the next look is soon'),
+    });
+  }
 
   onApplicationBootstrap(): void {
     if (this.settings.ENTOURAGE_ROLES.includes('dispatcher')) this.start();
@@ -55,61 +59,26 @@ export class MergeQueue implements OnApplicationBootstrap, BeforeApplicationShut
   }
 
   start(): void {
-    if (this.running) return;
-    this.running = true;
-    const wake = (): void => this.wake();
-    this.unsubscribe = this.listener.subscribe(MERGES_CHANNEL, { notified: wake, connected: wake });
-    this.poll = setInterval(wake, this.settings.ENTOURAGE_POLL_SECONDS * 1000);
-    this.wake();
+    this.loop.start();
   }
 
   /** Claims no more, lets what is under way end within the grace, and gives back what has not. */
   async stop(): Promise<void> {
-    if (!this.running) return;
-    this.running = false;
-    this.unsubscribe?.();
-    clearInterval(this.poll);
-    clearTimeout(this.next);
-    await this.looking;
-    const grace = setTimeout(
-      () => this.stopped.abort(),
-      (this.settings.ENTOURAGE_SHUTDOWN_GRACE_SECONDS * 1000) / 2,
-    );
-    await Promise.allSettled(this.merging);
-    clearTimeout(grace);
-  }
-
-  private wake(): void {
-    this.wanted = true;
-    if (!this.running || this.looking !== null) return;
-    this.looking = this.look()
-      .catch((error: unknown) =>
-        this.logger.warn({ err: error }, 'looking for merges failed; the next look is soon'),
-      )
-      .finally(() => {
-        this.looking = null;
-        if (this.wanted && this.hasRoom) this.wake();
-      });
+    await this.loop.stop();
+    await drain(this.merging, (this.settings.ENTOURAGE_SHUTDOWN_GRACE_SECONDS * 1000) / 2, this.stopped);
   }
 
   private get hasRoom(): boolean {
-    return this.running && this.merging.size < AT_ONCE;
+    return this.merging.size < AT_ONCE;
   }
 
   private async look(): Promise<void> {
-    while (this.wanted && this.hasRoom) {
-      this.wanted = false;
-      await this.auto.queueApproved();
-      for (let job = await this.claim(); job !== null; job = await this.claim()) this.merge(job);
-    }
-    const wait_ms = await untilNextMerge(this.db.manager);
-    clearTimeout(this.next);
-    if (this.running && wait_ms !== null)
-      this.next = setTimeout(() => this.wake(), Math.min(MAX_TIMER_MS, wait_ms) + 1);
+    await this.auto.queueApproved();
+    for (let job = await this.claim(); job !== null; job = await this.claim()) this.merge(job);
   }
 
   private async claim(): Promise<ClaimedMerge | null> {
-    if (!this.hasRoom) return null;
+    if (!this.loop.isRunning || !this.hasRoom) return null;
     try {
       return await this.db.transaction((manager) => claimMerge(manager, this.lease));
     } catch (error) {
@@ -131,7 +100,7 @@ export class MergeQueue implements OnApplicationBootstrap, BeforeApplicationShut
       })
       .finally(() => {
         this.merging.delete(work);
-        this.wake();
+        this.loop.wake();
       });
     this.merging.add(work);
   }

@@ -4,15 +4,14 @@ import {
   type BeforeApplicationShutdown,
   type OnApplicationBootstrap,
 } from '@nestjs/common';
-import { setTimeout as delay } from 'node:timers/promises';
 import { ResolvedSettings } from '../../../config/settings.js';
 import { WRITE_BACKS_CHANNEL } from '../../../database/channels.js';
 import { NotificationListener } from '../../../database/notification-listener.js';
+import { drain, WorkLoop } from '../../../database/work-loop.js';
 import { WriteBack } from './write-back.js';
 import { type LeasedRow, WriteBackRows } from './write-back-rows.js';
 
 const MAX_AT_ONCE = 8;
-const MAX_TIMER_MS = 3_600_000;
 /** For a row that is due but not to be had: another process works for its organization. */
 const BUSY_MS = 500;
 
@@ -25,20 +24,25 @@ export class WriteBackWorker implements OnApplicationBootstrap, BeforeApplicatio
   private readonly logger = new Logger(WriteBackWorker.name);
   /** By organization. */
   private readonly working = new Map<string, Promise<void>>();
-  private running = false;
+  private readonly loop: WorkLoop;
   private stopping = new AbortController();
-  private looking: Promise<void> | null = null;
-  private again = false;
-  private unsubscribe: () => void = () => undefined;
-  private poll: NodeJS.Timeout | undefined;
-  private due: NodeJS.Timeout | undefined;
 
   constructor(
     private readonly settings: ResolvedSettings,
-    private readonly listener: NotificationListener,
+    listener: NotificationListener,
     private readonly rows: WriteBackRows,
     private readonly writeBack: WriteBack,
-  ) {}
+  ) {
+    this.loop = new WorkLoop(listener, {
+      channel: WRITE_BACKS_CHANNEL,
+      poll_seconds: settings.ENTOURAGE_POLL_SECONDS,
+      onPoll: () => this.rows.unpark(),
+      hasRoom: () => this.hasRoom,
+      look: () => this.look(),
+      untilNext: () => this.untilNext(),
+      failed: (error) => this.failed(error),
+    });
+  }
 
   onApplicationBootstrap(): void {
     if (this.settings.ENTOURAGE_ROLES.includes('notifier')) this.start();
@@ -49,59 +53,34 @@ export class WriteBackWorker implements OnApplicationBootstrap, BeforeApplicatio
   }
 
   start(): void {
-    if (this.running) return;
-    this.running = true;
+    if (this.loop.isRunning) return;
     this.stopping = new AbortController();
-    const wake = (): void => this.wake();
-    this.unsubscribe = this.listener.subscribe(WRITE_BACKS_CHANNEL, { notified: wake, connected: wake });
-    this.poll = setInterval(() => {
-      this.rows.unpark().then(wake, (error: unknown) => this.failed(error));
-    }, this.settings.ENTOURAGE_POLL_SECONDS * 1000);
-    this.wake();
+    this.loop.start();
   }
 
   /** Takes no more rows and lets those under way finish; what has not by half of the grace is given back. */
   async stop(): Promise<void> {
-    if (!this.running) return;
-    this.running = false;
-    this.unsubscribe();
-    clearInterval(this.poll);
-    clearTimeout(this.due);
-    await this.looking;
-    const late = new AbortController();
+    await this.loop.stop();
     const grace_ms = (this.settings.ENTOURAGE_SHUTDOWN_GRACE_SECONDS * 1000) / 2;
-    const cut = delay(grace_ms, undefined, { signal: late.signal }).then(
-      () => this.stopping.abort(),
-      () => undefined,
-    );
-    await Promise.all(this.working.values());
-    late.abort();
-    await cut;
+    await drain(this.working.values(), grace_ms, this.stopping);
   }
 
-  private wake(): void {
-    this.again = true;
-    if (!this.running || this.looking !== null) return;
-    this.looking = this.look()
-      .catch((error: unknown) => this.failed(error))
-      .finally(() => {
-        this.looking = null;
-        if (this.again) this.wake();
-      });
+  private get hasRoom(): boolean {
+    return this.working.size < MAX_AT_ONCE;
   }
 
   private async look(): Promise<void> {
-    this.again = false;
-    while (this.running && this.working.size < MAX_AT_ONCE) {
+    while (this.loop.isRunning && this.hasRoom) {
       const row = await this.rows.lease([...this.working.keys()]);
-      if (row === null) break;
+      if (row === null) return;
       this.work(row);
     }
+  }
+
+  private async untilNext(): Promise<number | null> {
     const wait_ms = await this.rows.nextDue([...this.working.keys()]);
-    clearTimeout(this.due);
-    if (!this.running || wait_ms === null) return;
-    const wait = wait_ms > 0 ? wait_ms + 10 : BUSY_MS;
-    this.due = setTimeout(() => this.wake(), Math.min(MAX_TIMER_MS, wait));
+    if (wait_ms === null) return null;
+    return wait_ms > 0 ? wait_ms + 10 : BUSY_MS;
   }
 
   private work(row: LeasedRow): void {
@@ -110,7 +89,7 @@ export class WriteBackWorker implements OnApplicationBootstrap, BeforeApplicatio
       .catch((error: unknown) => this.failed(error))
       .finally(() => {
         this.working.delete(row.org_id);
-        this.wake();
+        this.loop.wake();
       });
     this.working.set(row.org_id, work);
   }

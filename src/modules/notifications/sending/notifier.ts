@@ -8,12 +8,12 @@ import { DataSource } from 'typeorm';
 import { ResolvedSettings } from '../../../config/settings.js';
 import { OUTBOUND_CHANNEL } from '../../../database/channels.js';
 import { NotificationListener } from '../../../database/notification-listener.js';
+import { drain, WorkLoop } from '../../../database/work-loop.js';
 import { AttemptWriter } from './attempt-writer.js';
 import { type ClaimedDelivery, claimDeliveries, type Receiver, untilNextDue } from './claim-deliveries.js';
 import { SendDelivery } from './send-delivery.js';
 
 const ATTEMPT_MS = 15_000;
-const MAX_TIMER_MS = 3_600_000;
 
 /**
  * Sends what is in the outbox. Woken by NOTIFY, by each answer and when the next delivery is due; every few seconds it
@@ -24,20 +24,27 @@ export class Notifier implements OnApplicationBootstrap, BeforeApplicationShutdo
   private readonly logger = new Logger(Notifier.name);
   private readonly sending = new Set<Promise<void>>();
   private readonly stopped = new AbortController();
-  private running = false;
-  private wanted = false;
-  private looking: Promise<void> | null = null;
-  private unsubscribe: (() => void) | undefined;
-  private poll: NodeJS.Timeout | undefined;
-  private next: NodeJS.Timeout | undefined;
+  private readonly loop: WorkLoop;
+  /** Milliseconds until a receiver's rate allows another call, as the last claim found. */
+  private rate_wait_ms: number | null = null;
 
   constructor(
     private readonly db: DataSource,
     private readonly settings: ResolvedSettings,
-    private readonly listener: NotificationListener,
+    listener: NotificationListener,
     private readonly sender: SendDelivery,
     private readonly writer: AttemptWriter,
-  ) {}
+  ) {
+    this.loop = new WorkLoop(listener, {
+      channel: OUTBOUND_CHANNEL,
+      poll_seconds: settings.ENTOURAGE_POLL_SECONDS,
+      hasRoom: () => this.room > 0,
+      look: () => this.look(),
+      untilNext: () => this.untilNext(),
+      failed: (error) =>
+        this.logger.warn({ err: error }, 'looking for notifications to send failed; the next look is soon'),
+    });
+  }
 
   onApplicationBootstrap(): void {
     if (this.settings.ENTOURAGE_ROLES.includes('notifier')) this.start();
@@ -48,72 +55,33 @@ export class Notifier implements OnApplicationBootstrap, BeforeApplicationShutdo
   }
 
   start(): void {
-    if (this.running) return;
-    this.running = true;
-    const wake = (): void => this.wake();
-    this.unsubscribe = this.listener.subscribe(OUTBOUND_CHANNEL, { notified: wake, connected: wake });
-    this.poll = setInterval(wake, this.settings.ENTOURAGE_POLL_SECONDS * 1000);
-    this.wake();
+    this.loop.start();
   }
 
   /** Claims no more, lets what is under way end within the grace, and gives back what has not. */
   async stop(): Promise<void> {
-    if (!this.running) return;
-    this.running = false;
-    this.unsubscribe?.();
-    clearInterval(this.poll);
-    clearTimeout(this.next);
-    await this.looking;
-    const grace = setTimeout(
-      () => this.stopped.abort(),
-      (this.settings.ENTOURAGE_SHUTDOWN_GRACE_SECONDS * 1000) / 2,
-    );
-    await Promise.allSettled(this.sending);
-    clearTimeout(grace);
-  }
-
-  private wake(): void {
-    this.wanted = true;
-    if (!this.running || this.looking !== null) return;
-    this.looking = this.look()
-      .catch((error: unknown) =>
-        this.logger.warn({ err: error }, 'looking for notifications to send failed; the next look is soon'),
-      )
-      .finally(() => {
-        this.looking = null;
-        // What came in after the last claim.
-        if (this.wanted && this.hasRoom) this.wake();
-      });
+    await this.loop.stop();
+    await drain(this.sending, (this.settings.ENTOURAGE_SHUTDOWN_GRACE_SECONDS * 1000) / 2, this.stopped);
   }
 
   private get room(): number {
     return this.settings.ENTOURAGE_MAX_CONCURRENT_NOTIFICATIONS - this.sending.size;
   }
 
-  private get hasRoom(): boolean {
-    return this.running && this.room > 0;
-  }
-
   private async look(): Promise<void> {
-    let wait_ms: number | null = null;
-    while (this.wanted && this.hasRoom) {
-      this.wanted = false;
-      const claim = await claimDeliveries(this.db, this.room, this.settings.ENTOURAGE_NOTIFY_LEASE_SECONDS);
-      for (const delivery of claim.deliveries) {
-        const receiver = claim.receivers.get(delivery.webhook_id);
-        if (receiver !== undefined) this.send(delivery, receiver);
-      }
-      wait_ms = claim.wait_ms;
-      if (claim.more) this.wanted = true;
+    const claim = await claimDeliveries(this.db, this.room, this.settings.ENTOURAGE_NOTIFY_LEASE_SECONDS);
+    for (const delivery of claim.deliveries) {
+      const receiver = claim.receivers.get(delivery.webhook_id);
+      if (receiver !== undefined) this.send(delivery, receiver);
     }
-    const due_ms = await untilNextDue(this.db);
-    this.plan(Math.min(wait_ms ?? MAX_TIMER_MS, due_ms ?? MAX_TIMER_MS, MAX_TIMER_MS));
+    this.rate_wait_ms = claim.wait_ms;
+    if (claim.more) this.loop.wake();
   }
 
-  /** Looks again at the moment the next delivery is due, or a receiver's rate allows another call. */
-  private plan(wait_ms: number): void {
-    clearTimeout(this.next);
-    if (this.running) this.next = setTimeout(() => this.wake(), wait_ms + 1);
+  private async untilNext(): Promise<number | null> {
+    const waits = [this.rate_wait_ms, await untilNextDue(this.db)].filter((wait_ms) => wait_ms !== null);
+    this.rate_wait_ms = null;
+    return waits.length === 0 ? null : Math.min(...waits);
   }
 
   private send(delivery: ClaimedDelivery, receiver: Receiver): void {
@@ -123,7 +91,7 @@ export class Notifier implements OnApplicationBootstrap, BeforeApplicationShutdo
       )
       .finally(() => {
         this.sending.delete(work);
-        this.wake();
+        this.loop.wake();
       });
     this.sending.add(work);
   }
