@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { DataSource } from 'typeorm';
 import { ResolvedSettings } from '../../config/settings.js';
 import { readTeams, TASKS_CHANNEL } from '../../database/channels.js';
+import { ChangeWaits } from '../../database/change-waits.js';
 import { NotificationListener } from '../../database/notification-listener.js';
 import { DomainError } from '../../errors/domain-error.js';
 import { type Agent } from '../agents/agent.entity.js';
@@ -19,21 +20,22 @@ import { type ClaimedRunDto } from './run.dto.js';
 @Injectable()
 export class PullWork implements OnApplicationBootstrap, OnModuleDestroy {
   /** Those who wait, by team. */
-  private readonly waiting = new Map<() => void, string>();
-  private closing = false;
+  private readonly waits: ChangeWaits<string>;
   private unsubscribe: () => void = () => undefined;
 
   constructor(
     private readonly db: DataSource,
-    private readonly settings: ResolvedSettings,
+    settings: ResolvedSettings,
     private readonly listener: NotificationListener,
     private readonly agents: Agents,
     private readonly lifecycle: RunLifecycle,
-  ) {}
+  ) {
+    this.waits = new ChangeWaits(settings.ENTOURAGE_POLL_SECONDS * 1000);
+  }
 
   /** How many agents wait for work here. */
   get waiters(): number {
-    return this.waiting.size;
+    return this.waits.size;
   }
 
   onApplicationBootstrap(): void {
@@ -45,9 +47,8 @@ export class PullWork implements OnApplicationBootstrap, OnModuleDestroy {
 
   /** Everybody who waits is answered: a shutdown does not wait for them. */
   onModuleDestroy(): void {
-    this.closing = true;
     this.unsubscribe();
-    this.wake('*');
+    this.waits.close();
   }
 
   /**
@@ -70,10 +71,9 @@ export class PullWork implements OnApplicationBootstrap, OnModuleDestroy {
       );
     const deadline = performance.now() + wait_seconds * 1000;
     for (;;) {
-      // Listening before looking: what comes in between is heard.
-      const change = this.awaitChange(agent.team_id, gone, deadline);
+      const change = this.waits.begin(agent.team_id, gone, deadline);
       try {
-        if (gone.aborted || this.closing) return null;
+        if (gone.aborted || this.waits.isClosing) return null;
         const run = await this.take(agent);
         if (run !== null) return await this.handOver(run, gone);
         if (performance.now() >= deadline) return null;
@@ -84,31 +84,8 @@ export class PullWork implements OnApplicationBootstrap, OnModuleDestroy {
     }
   }
 
-  /** `seen` resolves at a change in the team, at the deadline, when the caller goes, and now and then. */
-  private awaitChange(
-    team_id: string,
-    gone: AbortSignal,
-    deadline: number,
-  ): { seen: Promise<void>; end(): void } {
-    let end = (): void => undefined;
-    const seen = new Promise<void>((done) => {
-      const ms = Math.min(deadline - performance.now(), this.settings.ENTOURAGE_POLL_SECONDS * 1000);
-      end = (): void => {
-        clearTimeout(timer);
-        gone.removeEventListener('abort', end);
-        this.waiting.delete(end);
-        done();
-      };
-      const timer = setTimeout(end, Math.max(0, ms));
-      gone.addEventListener('abort', end);
-      this.waiting.set(end, team_id);
-    });
-    return { seen, end };
-  }
-
   private wake(teams: string[] | '*'): void {
-    for (const [end, team_id] of Array.from(this.waiting))
-      if (teams === '*' || teams.includes(team_id)) end();
+    this.waits.wake((team_id) => teams === '*' || teams.includes(team_id));
   }
 
   /** A run that a person started for the agent comes first, then the most urgent task. */

@@ -1,22 +1,25 @@
 import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { ResolvedSettings } from '../../config/settings.js';
 import { HUMAN_REQUESTS_CHANNEL, readRequestId } from '../../database/channels.js';
+import { ChangeWaits } from '../../database/change-waits.js';
 import { NotificationListener } from '../../database/notification-listener.js';
 
 /** Those who wait for an answer at this process, woken by NOTIFY; a look now and then makes up for a lost one. */
 @Injectable()
 export class AnswerWaits implements OnApplicationBootstrap, OnModuleDestroy {
-  private readonly waiting = new Map<() => void, number>();
-  private closing = false;
+  /** By request. */
+  private readonly waits: ChangeWaits<number>;
   private unsubscribe: () => void = () => undefined;
 
   constructor(
-    private readonly settings: ResolvedSettings,
+    settings: ResolvedSettings,
     private readonly listener: NotificationListener,
-  ) {}
+  ) {
+    this.waits = new ChangeWaits(settings.ENTOURAGE_POLL_SECONDS * 1000);
+  }
 
   get waiters(): number {
-    return this.waiting.size;
+    return this.waits.size;
   }
 
   onApplicationBootstrap(): void {
@@ -28,9 +31,8 @@ export class AnswerWaits implements OnApplicationBootstrap, OnModuleDestroy {
 
   /** Everybody who waits is answered: a shutdown does not wait for them. */
   onModuleDestroy(): void {
-    this.closing = true;
     this.unsubscribe();
-    this.wake(null);
+    this.waits.close();
   }
 
   /**
@@ -44,11 +46,10 @@ export class AnswerWaits implements OnApplicationBootstrap, OnModuleDestroy {
   ): Promise<T> {
     const deadline = performance.now() + wait_seconds * 1000;
     for (;;) {
-      // Waiting before looking: what comes in between is heard.
-      const change = this.awaitChange(id, gone, deadline);
+      const change = this.waits.begin(id, gone, deadline);
       try {
         const { found, settled } = await look();
-        if (settled || gone.aborted || this.closing || performance.now() >= deadline) return found;
+        if (settled || gone.aborted || this.waits.isClosing || performance.now() >= deadline) return found;
         await change.seen;
       } finally {
         change.end();
@@ -56,24 +57,7 @@ export class AnswerWaits implements OnApplicationBootstrap, OnModuleDestroy {
     }
   }
 
-  private awaitChange(id: number, gone: AbortSignal, deadline: number): { seen: Promise<void>; end(): void } {
-    let end = (): void => undefined;
-    const seen = new Promise<void>((done) => {
-      const ms = Math.min(deadline - performance.now(), this.settings.ENTOURAGE_POLL_SECONDS * 1000);
-      end = (): void => {
-        clearTimeout(timer);
-        gone.removeEventListener('abort', end);
-        this.waiting.delete(end);
-        done();
-      };
-      const timer = setTimeout(end, Math.max(0, ms));
-      gone.addEventListener('abort', end);
-      this.waiting.set(end, id);
-    });
-    return { seen, end };
-  }
-
   private wake(id: number | null): void {
-    for (const [end, awaited] of Array.from(this.waiting)) if (id === null || id === awaited) end();
+    this.waits.wake((awaited) => id === null || id === awaited);
   }
 }

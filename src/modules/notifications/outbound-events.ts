@@ -16,7 +16,6 @@ export const OUTBOUND_EVENTS = [
   'review.verdict',
   'webhook.delivery_failed',
 ] as const;
-export type OutboundEvent = (typeof OUTBOUND_EVENTS)[number];
 
 /** What `POST …/test` sends; nobody subscribes to it. */
 export const TEST_EVENT = 'webhook.test';
