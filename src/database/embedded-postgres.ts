@@ -88,7 +88,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
     const release = options.keep
       ? keepRunning(
           {
-            isAlive: () => server.isAlive(),
+            isAlive: () => server.isRunning(),
             restart: () => server.start(options.settings ?? {}, port).then(() => undefined),
           },
           progress,
@@ -117,6 +117,10 @@ class Server {
     private readonly data: string,
     private readonly user: UnixUser | null,
   ) {}
+
+  private get pidFile(): string {
+    return join(this.data, 'postmaster.pid');
+  }
 
   private run(program: string, ...args: string[]): Promise<void> {
     return runProgram(join(this.native, 'bin', program), args, {
@@ -156,6 +160,7 @@ class Server {
   /** @returns the port it listens on: the one given, or a free one. */
   async start(extra: Record<string, string>, given?: number): Promise<number> {
     const log = join(this.data, 'start.log');
+    if (!(await this.isRunning())) await this.disownPidFile();
     for (let attempt = 1; ; attempt += 1) {
       const port = given ?? (await freePort());
       await this.configure(port, extra);
@@ -163,11 +168,11 @@ class Server {
       try {
         await this.run('pg_ctl', 'start', '-w', '-t', START_SECONDS, '-D', this.data, '-l', log);
         return port;
-      } catch {
+      } catch (error) {
         const said = await readFile(log, 'utf8').catch(() => '');
         if (attempt === START_TRIES || !PASSES.test(said))
           throw new EmbeddedPostgresError(
-            `the embedded PostgreSQL did not start; the end of ${log}:\n${said.slice(-2000)}`,
+            `the embedded PostgreSQL did not start: ${String(error)}\nthe end of ${log}:\n${said.slice(-2000)}`,
           );
         await delay(500);
       }
@@ -198,39 +203,45 @@ class Server {
     );
   }
 
-  /** Whether the server's process is there, without starting another one to ask. */
-  async isAlive(): Promise<boolean> {
-    try {
-      const [pid] = (await readFile(join(this.data, 'postmaster.pid'), 'utf8')).split('\n');
-      process.kill(Number(pid), 0);
-      return true;
-    } catch {
-      return false;
-    }
-  }
-
-  /** Whether a server runs on this cluster. What a machine's crash left of one is cleared away. */
-  async isRunning(): Promise<boolean> {
-    const file = join(this.data, 'postmaster.pid');
-    const pid = Number((await readFile(file, 'utf8').catch(() => '')).split('\n')[0]);
-    if (!Number.isInteger(pid) || pid <= 0) return false;
-    const runsIn = await readlink(`/proc/${pid}/cwd`).catch(() => '');
-    if (process.platform === 'linux' && runsIn !== (await realpath(this.data))) {
-      // The id belongs to nobody or, after a restart, to somebody else: pg_ctl would signal that one.
-      await rm(file, { force: true });
-      return false;
-    }
-    return this.run('pg_ctl', 'status', '-D', this.data).then(
-      () => true,
-      () => false,
-    );
-  }
-
+  /** @throws Error when it still runs afterwards. */
   async stop(): Promise<void> {
-    if (!(await this.isRunning())) return;
-    await this.run('pg_ctl', 'stop', '-w', '-t', '20', '-m', 'fast', '-D', this.data).catch(() =>
-      this.run('pg_ctl', 'stop', '-w', '-t', '20', '-m', 'immediate', '-D', this.data),
-    );
+    let failure: unknown;
+    for (const mode of ['fast', 'immediate']) {
+      if (!(await this.isRunning())) return;
+      await this.run('pg_ctl', 'stop', '-w', '-t', '20', '-m', mode, '-D', this.data).catch(
+        (error: unknown) => (failure = error),
+      );
+    }
+    if (await this.isRunning()) throw failure;
+  }
+
+  /**
+   * Whether the process that the server's file names is the server: after a restart of the machine it can be anybody.
+   * Looked up without starting a program, which would cost time and can itself be killed.
+   */
+  async isRunning(): Promise<boolean> {
+    const file = await readFile(this.pidFile, 'utf8').catch(() => '');
+    const pid = Number(file.split('\n')[0]);
+    if (!Number.isInteger(pid) || pid <= 0 || pid === process.pid) return false;
+    try {
+      process.kill(pid, 0);
+      if (process.platform !== 'linux') return true;
+      return (await readlink(`/proc/${pid}/cwd`)) === (await realpath(this.data));
+    } catch (error) {
+      // Of a process that has died and is not yet buried /proc says no more than of one that never was.
+      return !['ESRCH', 'ENOENT'].includes((error as NodeJS.ErrnoException).code ?? '');
+    }
+  }
+
+  /**
+   * PostgreSQL does not start while its file is empty, as a crash of the machine can leave it, or names any process there
+   * is, except one that it descends from, as it does from this one. The file stays, since by its other lines PostgreSQL
+   * notices that processes of a killed server are still ending (CreateLockFile in its miscinit.c).
+   */
+  private async disownPidFile(): Promise<void> {
+    const file = await readFile(this.pidFile, 'utf8').catch(() => '');
+    if (file.trim() === '') await rm(this.pidFile, { force: true });
+    else await writeFile(this.pidFile, file.replace(/^.*/, String(process.pid)));
   }
 }
 

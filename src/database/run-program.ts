@@ -12,7 +12,13 @@ export interface ProgramOptions {
  * program that is just stopping the database.
  * @throws Error with what it said when it does not end with status 0.
  */
-export function runProgram(program: string, args: string[], options: ProgramOptions): Promise<void> {
+export async function runProgram(program: string, args: string[], options: ProgramOptions): Promise<void> {
+  // A new process is of the terminal's group until it has its session: Ctrl-C just then kills it before it has begun.
+  while ((await runOnce(program, args, options)) === 'SIGINT');
+}
+
+/** @returns the signal that ended it, if Ctrl-C did. */
+function runOnce(program: string, args: string[], options: ProgramOptions): Promise<'SIGINT' | null> {
   return new Promise((resolve, reject) => {
     // pg_ctl hands its output on to the server it starts: reading it to its end would wait for the server's.
     const child = spawn(program, args, { ...options, detached: true, stdio: ['ignore', 'ignore', 'pipe'] });
@@ -23,7 +29,8 @@ export function runProgram(program: string, args: string[], options: ProgramOpti
     child.once('error', reject);
     child.once('exit', (code, signal) => {
       child.stderr.destroy();
-      if (code === 0) resolve();
+      if (code === 0) resolve(null);
+      else if (signal === 'SIGINT') resolve(signal);
       else reject(new Error(`${program} ended with ${signal ?? `status ${code}`}: ${said}`));
     });
   });

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, describe, expect, it, jest } from '@jest/globals';
 import { createHash } from 'node:crypto';
-import { chmod, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -117,6 +117,25 @@ describe('the life of the service', () => {
 
     const third = await started(env);
     expect(await loginStatus(third.url)).toBe(200);
+  });
+
+  it.each([
+    ['names a process that is not PostgreSQL', (file: string) => file.replace(/^\d+/, String(process.pid))],
+    ['was left empty', () => ''],
+  ])("starts though PostgreSQL's file of its process %s", async (_, left) => {
+    const directory = await temporaryDirectory();
+    const env = { ENTOURAGE_DATA_DIR: directory };
+    const first = await started(env);
+    await post(first.url, '/auth/register', account);
+    const file = join(directory, 'postgres', 'postmaster.pid');
+    const said = await readFile(file, 'utf8');
+    first.child.signal('SIGKILL');
+    process.kill(postgresPid(join(directory, 'postgres')) ?? 0, 'SIGKILL');
+    await first.child.exited;
+    await writeFile(file, left(said));
+
+    const second = await started(env);
+    expect(await loginStatus(second.url)).toBe(200);
   });
 
   it('starts its PostgreSQL again when that is killed, and answers 503 meanwhile', async () => {

@@ -94,18 +94,24 @@ export async function runGit(
     kill();
   }, options.timeout_ms ?? TIMEOUT_MS);
   signal?.addEventListener('abort', kill);
+  let interrupted = false;
   try {
     result.code = await new Promise<number | null>((done, fail) => {
       child.once('error', (error) => fail(notStarted(error)));
       // What it leaves behind would keep the pipes open.
       child.once('exit', kill);
-      child.once('close', done);
+      child.once('close', (code, by) => {
+        interrupted = by === 'SIGINT';
+        done(code);
+      });
     });
   } finally {
     clearTimeout(timeout);
     signal?.removeEventListener('abort', kill);
   }
   signal?.throwIfAborted();
+  // Ctrl-C, meant for the service, came before git had its session: it has not begun.
+  if (interrupted) return runGit(directory, args, options);
   result.stdout = Buffer.concat(chunks);
   return result;
 }
