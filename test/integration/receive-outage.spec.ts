@@ -128,11 +128,14 @@ describe('receiving when things break', () => {
     expect(text).toMatch(/entourage_deliveries_total\{result="unavailable"\} [1-9]/);
   });
 
-  it('makes the partition that is missing', async () => {
+  it.each([
+    ['issues', issueOpened()],
+    ['push', { ref: 'refs/heads/main', commits: [{ id: randomUUID() }] }],
+  ])('makes the partition that is missing, for %s', async (event, body) => {
     await direct.db.query(
       'DROP TABLE deliveries_' + weekStart(new Date()).toISOString().slice(0, 10).replaceAll('-', ''),
     );
-    await deliver(direct, hook, 'issues', issueOpened()).expect(200);
+    await deliver(direct, hook, event, body).expect(200);
   });
 
   it('drops what is past its retention, and keeps the rest', async () => {

@@ -25,6 +25,8 @@ export interface KnownDelivery {
   correlation_id: string;
 }
 
+export type NewDelivery = Omit<Delivery, 'attempts'>;
+
 export type DeliveryOutcome = Pick<
   Delivery,
   'id' | 'event_type' | 'status' | 'reason' | 'error' | 'actions' | 'task_id' | 'decision' | 'payload_summary'
@@ -55,18 +57,37 @@ const COUNT_DUPLICATES = `
 
 const TEXTS = 'ARRAY(SELECT jsonb_array_elements_text';
 
+const COLUMNS = `id, created_at, webhook_id, org_id, guid, event_type, status, reason, error, task_id, payload_summary, actions,
+  decision, headers, body, body_size, body_sha256, correlation_id, processed_at`;
+
+const VALUES = `id, created_at, webhook_id, org_id, guid, event_type, status, reason, error, task_id, payload_summary,
+  ${TEXTS}(actions)), decision, headers, substring($15::bytea FROM body_at FOR body_length), body_size, body_sha256,
+  correlation_id, processed_at`;
+
 /** All bodies come as one value: an array of `bytea` would be sent as text, twice as long, and parsed by the server. */
-const INSERT = `
-  INSERT INTO deliveries (id, created_at, webhook_id, org_id, guid, event_type, status, reason, error, task_id,
-    payload_summary, actions, decision, headers, body, body_size, body_sha256, correlation_id, processed_at)
-  SELECT id, created_at, webhook_id, org_id, guid, event_type, status, reason, error, task_id,
-    payload_summary, ${TEXTS}(actions)), decision, headers, substring($15::bytea FROM body_at FOR body_length), body_size,
-    body_sha256, correlation_id, processed_at
-  FROM unnest($1::uuid[], $2::timestamptz[], $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::text[], $8::text[],
+const rowsGiven = (types = '', names = ''): string => `
+  unnest($1::uuid[], $2::timestamptz[], $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::text[], $8::text[],
     $9::text[], $10::bigint[], $11::jsonb[], $12::jsonb[], $13::jsonb[], $14::jsonb[], $16::int[], $17::int[],
-    $18::int[], $19::bytea[], $20::uuid[], $21::timestamptz[])
+    $18::int[], $19::bytea[], $20::uuid[], $21::timestamptz[]${types})
     AS n(id, created_at, webhook_id, org_id, guid, event_type, status, reason, error, task_id, payload_summary,
-      actions, decision, headers, body_at, body_length, body_size, body_sha256, correlation_id, processed_at)`;
+      actions, decision, headers, body_at, body_length, body_size, body_sha256, correlation_id, processed_at${names})`;
+
+const INSERT = `INSERT INTO deliveries (${COLUMNS}) SELECT ${VALUES} FROM ${rowsGiven()}`;
+
+/** One row of `webhooks` is looked up for each: a join planned while there were few webhooks would read all of them. */
+const INSERT_NEW = `
+  WITH given AS MATERIALIZED (
+    SELECT * FROM ${rowsGiven(', $22::int[], $23::uuid[]', ', revision, team_id')}
+  ), claimed AS (
+    INSERT INTO delivery_keys (webhook_id, guid, body_sha256, delivery_id, created_at)
+    SELECT webhook_id, guid, body_sha256, id, created_at FROM given
+    WHERE (SELECT w.revision = given.revision AND w.team_id IS NOT DISTINCT FROM given.team_id
+           FROM webhooks w WHERE w.id = given.webhook_id)
+    ON CONFLICT DO NOTHING RETURNING delivery_id
+  )
+  INSERT INTO deliveries (${COLUMNS})
+  SELECT ${VALUES} FROM given WHERE id IN (SELECT delivery_id FROM claimed)
+  RETURNING id`;
 
 const TRY_AGAIN = `
   UPDATE deliveries d SET attempts = d.attempts + 1, event_type = n.event_type, status = n.status, reason = n.reason,
@@ -86,9 +107,9 @@ const COUNT_ATTEMPTS = `
 const timeOf = (id: string): Date => idTime(id) ?? new Date(0);
 
 /** Told of deliveries with a valid signature that are recorded as failed. */
-export type FailureListener = (manager: EntityManager, rows: Omit<Delivery, 'attempts'>[]) => Promise<void>;
+export type FailureListener = (manager: EntityManager, rows: NewDelivery[]) => Promise<void>;
 
-const isFailure = ({ status, decision: { signature } }: Omit<Delivery, 'attempts'>): boolean =>
+const isFailure = ({ status, decision: { signature } }: NewDelivery): boolean =>
   status === 'failed' && (signature === 'valid' || signature === 'valid_previous');
 
 /** The statements of the receiving transaction: each handles a whole batch, named so that it is planned once. */
@@ -103,10 +124,7 @@ export class DeliveryRecords {
 
   /** @returns ids of the deliveries whose claim was granted; each other one came before, by GUID or by body. */
   async claim(runner: QueryRunner, claims: KeyClaim[]): Promise<Set<string>> {
-    // In one order in every process: two batches that claim the same keys then never wait for each other crosswise.
-    const sorted = claims.toSorted((a, b) =>
-      a.webhook_id === b.webhook_id ? compare(a.guid, b.guid) : compare(a.webhook_id, b.webhook_id),
-    );
+    const sorted = claims.toSorted(inKeyOrder);
     const rows = await prepared<{ delivery_id: string }>(
       runner,
       { name: 'delivery_keys_claim', text: CLAIM },
@@ -166,35 +184,33 @@ export class DeliveryRecords {
     ]);
   }
 
-  async insert(runner: QueryRunner, rows: Omit<Delivery, 'attempts'>[]): Promise<void> {
+  async insert(runner: QueryRunner, rows: NewDelivery[]): Promise<void> {
     if (rows.length === 0) return;
-    let at = 1;
-    const places = rows.map(({ body }) => (at += body.length) - body.length);
-    await prepared(runner, { name: 'deliveries_insert', text: INSERT }, [
-      rows.map((row) => row.id),
-      rows.map((row) => row.created_at),
-      rows.map((row) => row.webhook_id),
-      rows.map((row) => row.org_id),
-      rows.map((row) => row.guid),
-      rows.map((row) => row.event_type),
-      rows.map((row) => row.status),
-      rows.map((row) => row.reason),
-      rows.map((row) => row.error),
-      rows.map((row) => row.task_id),
-      rows.map((row) => JSON.stringify(row.payload_summary)),
-      rows.map((row) => JSON.stringify(row.actions)),
-      rows.map((row) => JSON.stringify(row.decision)),
-      rows.map((row) => JSON.stringify(row.headers)),
-      Buffer.concat(rows.map((row) => row.body)),
-      places,
-      rows.map((row) => row.body.length),
-      rows.map((row) => row.body_size),
-      rows.map((row) => row.body_sha256),
-      rows.map((row) => row.correlation_id),
-      rows.map((row) => row.processed_at),
-    ]);
+    await prepared(runner, { name: 'deliveries_insert', text: INSERT }, columnsOf(rows));
     const failed = rows.filter(isFailure);
     if (failed.length > 0) for (const listener of this.listeners) await listener(runner.manager, failed);
+  }
+
+  /**
+   * Claims the keys and writes the rows, of deliveries that did not fail, in one statement: without a transaction around
+   * it, it is one.
+   * @returns ids of those written; of each other one the key is taken, or its webhook is no longer as `seen`.
+   */
+  async insertNew(
+    runner: QueryRunner,
+    rows: { row: NewDelivery; seen: { revision: number; team_id: string | null } }[],
+  ): Promise<Set<string>> {
+    const sorted = rows.toSorted((a, b) => inKeyOrder(a.row, b.row));
+    const written = await prepared<{ id: string }>(
+      runner,
+      { name: 'deliveries_insert_new', text: INSERT_NEW },
+      [
+        ...columnsOf(sorted.map(({ row }) => row)),
+        sorted.map(({ seen }) => seen.revision),
+        sorted.map(({ seen }) => seen.team_id),
+      ],
+    );
+    return new Set(written.map(({ id }) => id));
   }
 
   /** Writes the outcome of a further attempt. */
@@ -225,4 +241,39 @@ export class DeliveryRecords {
   }
 }
 
+type Key = Pick<KeyClaim, 'webhook_id' | 'guid'>;
+
+/** One order in every process: two batches that claim the same keys then never wait for each other crosswise. */
+const inKeyOrder = (a: Key, b: Key): number =>
+  a.webhook_id === b.webhook_id ? compare(a.guid, b.guid) : compare(a.webhook_id, b.webhook_id);
+
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
+/** The values of `rowsGiven`. */
+function columnsOf(rows: NewDelivery[]): unknown[] {
+  let at = 1;
+  const places = rows.map(({ body }) => (at += body.length) - body.length);
+  return [
+    rows.map((row) => row.id),
+    rows.map((row) => row.created_at),
+    rows.map((row) => row.webhook_id),
+    rows.map((row) => row.org_id),
+    rows.map((row) => row.guid),
+    rows.map((row) => row.event_type),
+    rows.map((row) => row.status),
+    rows.map((row) => row.reason),
+    rows.map((row) => row.error),
+    rows.map((row) => row.task_id),
+    rows.map((row) => JSON.stringify(row.payload_summary)),
+    rows.map((row) => JSON.stringify(row.actions)),
+    rows.map((row) => JSON.stringify(row.decision)),
+    rows.map((row) => JSON.stringify(row.headers)),
+    Buffer.concat(rows.map((row) => row.body)),
+    places,
+    rows.map((row) => row.body.length),
+    rows.map((row) => row.body_size),
+    rows.map((row) => row.body_sha256),
+    rows.map((row) => row.correlation_id),
+    rows.map((row) => row.processed_at),
+  ];
+}

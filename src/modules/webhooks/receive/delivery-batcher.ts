@@ -145,7 +145,7 @@ export class DeliveryBatcher implements OnApplicationShutdown {
       this.start();
     }, SLOW_MS);
     try {
-      await this.run(taken);
+      await this.run(await this.runQuiet(taken));
     } finally {
       clearTimeout(timer);
       this.inFlight -= 1;
@@ -155,7 +155,29 @@ export class DeliveryBatcher implements OnApplicationShutdown {
     }
   }
 
+  /** @returns what is left to be processed in a transaction. */
+  private async runQuiet(taken: Waiting[]): Promise<Waiting[]> {
+    try {
+      const results = await this.batch.recordQuiet(taken.map(({ item }) => item));
+      return taken.filter((waiting) => {
+        const result = results.get(waiting.item);
+        if (result !== undefined) waiting.settle(result);
+        return result === undefined;
+      });
+    } catch (error) {
+      if (isDatabaseUnavailable(error)) this.giveUp(taken, error);
+      // Nothing of it was written; what is wrong shows again in the transaction, which knows how to go on.
+      return isDatabaseUnavailable(error) ? [] : taken;
+    }
+  }
+
+  private giveUp(taken: Waiting[], error: unknown): void {
+    this.logger.warn({ err: error, deliveries: taken.length }, 'deliveries could not be stored');
+    for (const waiting of taken) waiting.fail(unavailable());
+  }
+
   private async run(taken: Waiting[]): Promise<void> {
+    if (taken.length === 0) return;
     for (let attempt = 1; ; attempt += 1) {
       try {
         const results = await this.batch.process(taken.map(({ item }) => item));
@@ -166,11 +188,7 @@ export class DeliveryBatcher implements OnApplicationShutdown {
         }
         return;
       } catch (error) {
-        if (isDatabaseUnavailable(error)) {
-          this.logger.warn({ err: error, deliveries: taken.length }, 'deliveries could not be stored');
-          for (const waiting of taken) waiting.fail(unavailable());
-          return;
-        }
+        if (isDatabaseUnavailable(error)) return this.giveUp(taken, error);
         if (attempt >= TRIES || !(await this.mayTryAgain(error, taken))) return this.split(taken, error);
       }
     }

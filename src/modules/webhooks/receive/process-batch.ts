@@ -41,6 +41,31 @@ export class ProcessBatch {
     private readonly intake: TaskIntake,
   ) {}
 
+  /**
+   * Records deliveries without effect in one statement instead of a transaction, where their keys are free and their
+   * webhooks are as they were. Most of what GitHub sends is of this kind.
+   * @returns the result of each that is recorded now; each other one is to be processed.
+   */
+  async recordQuiet(items: BatchItem[]): Promise<Map<BatchItem, BatchResult>> {
+    if (!items.every(isQuiet)) return new Map();
+    const alone = new Map<BatchItem, Placed>();
+    const placed = items.map((item): Placed => ({ item, standing: { kind: 'new' }, outcome: null }));
+    const written = await onConnection(this.db, CUT_AFTER_MS, (runner) =>
+      this.records.insertNew(
+        runner,
+        placed.flatMap((one) => {
+          const row = recordOf(one, alone);
+          return row === null ? [] : [{ row, seen: one.item.received.webhook }];
+        }),
+      ),
+    );
+    return new Map(
+      placed
+        .filter(({ item }) => written.has(item.received.delivery_id))
+        .map((one) => [one.item, resultOf(one, alone)]),
+    );
+  }
+
   async process(items: BatchItem[]): Promise<BatchResult[]> {
     return onConnection(this.db, CUT_AFTER_MS, (runner) => this.processOn(runner, items));
   }
@@ -216,3 +241,11 @@ export class ProcessBatch {
     }
   }
 }
+
+/** Neither changes anything nor has failed. */
+const isQuiet = ({ purpose, judgement }: BatchItem): boolean =>
+  purpose === 'receive' &&
+  judgement !== null &&
+  judgement.failure === null &&
+  judgement.change === null &&
+  judgement.facts === null;

@@ -1,16 +1,13 @@
 import { DomainError } from '../../../errors/domain-error.js';
 import { type DeliveryDecision } from '../../deliveries/delivery-decision.js';
-import { type DeliveryOutcome } from '../../deliveries/delivery-records.service.js';
-import { type Delivery } from '../../deliveries/delivery.entity.js';
+import { type DeliveryOutcome, type NewDelivery } from '../../deliveries/delivery-records.service.js';
 import { type BatchItem, type BatchResult, type Placed } from './batch-item.js';
 import { claimedEvent, claimedGuid } from './identify-event.js';
-
-type Row = Omit<Delivery, 'attempts'>;
 
 const MISMATCH = new DomainError('guid_body_mismatch', 'This delivery id was used before for another body');
 
 /** The row a request leaves behind; null where one exists already. */
-export function recordOf(placed: Placed, others: Map<BatchItem, Placed>): Row | null {
+export function recordOf(placed: Placed, others: Map<BatchItem, Placed>): NewDelivery | null {
   const { item, standing } = placed;
   switch (standing.kind) {
     case 'new':
@@ -45,13 +42,16 @@ export function recordOf(placed: Placed, others: Map<BatchItem, Placed>): Row | 
 }
 
 /** A delivery on which the service itself failed. */
-export const failedRecord = (item: BatchItem, error: unknown): Row => ({
+export const failedRecord = (item: BatchItem, error: unknown): NewDelivery => ({
   ...base(item),
   ...outcomeOf({ item, standing: { kind: 'new' }, outcome: null }),
   ...failed('processing_failed', error instanceof Error ? error.message.slice(0, 500) : 'unknown error'),
 });
 
-const failed = (reason: string, error: string | null): Partial<Row> & Pick<Row, 'status'> => ({
+const failed = (
+  reason: string,
+  error: string | null,
+): Partial<NewDelivery> & Pick<NewDelivery, 'status'> => ({
   status: 'failed',
   reason,
   error: error === null ? null : error.replaceAll('\0', '').toWellFormed(),
@@ -61,7 +61,7 @@ const failed = (reason: string, error: string | null): Partial<Row> & Pick<Row, 
 });
 
 /** What is known before anything has happened. */
-function base({ received, packed }: BatchItem): Row {
+function base({ received, packed }: BatchItem): NewDelivery {
   return {
     id: received.delivery_id,
     created_at: received.created_at,
