@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createHmac } from 'node:crypto';
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
-import { type AddressInfo } from 'node:net';
+import { type AddressInfo, type Socket } from 'node:net';
 import { ResolvedSettings } from '../config/settings.js';
+import { type OutboundError } from './outbound-error.js';
 import { OutboundHttp } from './outbound-http.js';
 import { signRequest } from './sign-request.js';
 
@@ -10,12 +11,15 @@ describe('OutboundHttp', () => {
   let server: Server;
   let port: number;
   let seen: { headers: IncomingHttpHeaders; body: Buffer }[] = [];
+  const used = new Set<Socket>();
   const clients: OutboundHttp[] = [];
   beforeAll(async () => {
     server = createServer((request, response) => {
       const chunks: Buffer[] = [];
       request.on('data', (chunk: Buffer) => chunks.push(chunk));
       request.on('end', () => {
+        const { socket } = request;
+        if (request.url === '/once') setImmediate(() => used.add(socket));
         seen.push({ headers: request.headers, body: Buffer.concat(chunks) });
         if (request.url === '/moved')
           response.writeHead(302, { location: `http://127.0.0.1:${port}/` }).end();
@@ -28,6 +32,7 @@ describe('OutboundHttp', () => {
           const more = setInterval(() => response.write('x'.repeat(4096)), 1);
           response.on('close', () => clearInterval(more));
         } else if (request.url === '/reset') request.socket.destroy();
+        else if (request.url === '/once' && used.has(request.socket)) request.socket.destroy();
         else response.writeHead(202, { 'x-answer': '1' }).end('taken\0');
       });
     });
@@ -167,6 +172,23 @@ describe('OutboundHttp', () => {
     await expect(allowed.post(`https://127.0.0.1:${port}/`, {}, Buffer.from(''))).rejects.toMatchObject({
       code: expect.stringMatching(/tls|protocol|reset/),
     });
+  });
+
+  it('calls once more where a connection that was kept is dead, and only then', async () => {
+    const kept = client('127.0.0.0/8');
+    const call = async (path: string, keep_alive: boolean): Promise<unknown> =>
+      kept
+        .post(`http://127.0.0.1:${port}${path}`, {}, Buffer.from(path), { keep_alive })
+        .catch((error: unknown) => (error as OutboundError).code);
+    seen = [];
+    for (let calls = 0; calls < 6; calls += 1)
+      expect(await call('/once', true)).toMatchObject({ status: 202, body: 'taken' });
+    expect(seen.length).toBeGreaterThan(6);
+    seen = [];
+    expect(await call('/reset', false)).toBe('reset');
+    expect(seen).toHaveLength(1);
+    expect(await call('/reset', true)).toBe('reset');
+    expect(seen).toHaveLength(3);
   });
 
   it('refuses settings that are no networks', () => {

@@ -11,6 +11,8 @@ import { REFUSED_PORTS } from './refused-ports.js';
 const DNS_MS = 5_000;
 const CONNECT_MS = 5_000;
 const TOTAL_MS = 15_000;
+/** A connection that breaks this soon was most likely one the receiver had closed meanwhile. */
+const STALE_MS = 1_000;
 const MAX_ANSWER_BYTES = 16 * 1024;
 
 export interface OutboundAnswer {
@@ -33,7 +35,10 @@ export interface CallOptions {
   signal?: AbortSignal;
   /** How long the call may take, body and all; 15 s at the most. */
   timeout_ms?: number;
-  /** Leaves the connection open for the next call to the same origin; else every call has one of its own. */
+  /**
+   * Leaves the connection open for the next call to the same origin, and uses one that was left open; should that one
+   * break, the call is made once more, so that the receiver may see it twice. Else every call has its own.
+   */
   keep_alive?: boolean;
 }
 
@@ -94,18 +99,27 @@ export class OutboundHttp implements OnApplicationShutdown {
     options: CallOptions = {},
   ): Promise<OutboundAnswer> {
     const target = this.parse(url);
-    const deadline = AbortSignal.timeout(Math.round(Math.min(options.timeout_ms ?? TOTAL_MS, TOTAL_MS)));
-    try {
+    const { signal, timeout_ms = TOTAL_MS, keep_alive = false } = options;
+    const deadline = AbortSignal.timeout(Math.round(Math.min(timeout_ms, TOTAL_MS)));
+    const send = async (reset: boolean): Promise<OutboundAnswer> => {
       const answer = await request(target, {
         method: 'POST',
         headers: { 'user-agent': 'Entourage', ...headers },
         body,
         dispatcher: this.agent,
-        reset: options.keep_alive !== true,
-        signal: options.signal === undefined ? deadline : AbortSignal.any([deadline, options.signal]),
+        reset,
+        signal: signal === undefined ? deadline : AbortSignal.any([deadline, signal]),
       });
       const read = await readSome(answer.body);
       return { status: answer.statusCode, headers: answer.headers, ...read };
+    };
+    const began = performance.now();
+    try {
+      return await send(!keep_alive).catch((error: unknown) => {
+        const stale = outboundError(error).code === 'reset' && performance.now() - began < STALE_MS;
+        if (keep_alive && stale) return send(true);
+        throw error;
+      });
     } catch (error) {
       throw outboundError(error);
     }

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject, randomBytes } from 'node:crypto';
 import { ResolvedSettings } from '../config/settings.js';
 
 const VERSION = 1;
@@ -9,10 +9,10 @@ const TAG_BYTES = 16;
 /** Encrypts what must be read back: AES-256-GCM (NIST SP 800-38D), a fresh nonce each time. */
 @Injectable()
 export class SecretBox {
-  private readonly key: Buffer;
+  private readonly key: KeyObject;
 
   constructor(settings: ResolvedSettings) {
-    this.key = Buffer.from(settings.ENTOURAGE_ENCRYPTION_KEY, 'base64');
+    this.key = createSecretKey(settings.ENTOURAGE_ENCRYPTION_KEY, 'base64');
   }
 
   /** `purpose` is authenticated with the secret: a value moved to another column or row does not open. */

@@ -33,7 +33,8 @@ export class HttpRuntime implements Runtime {
       secret,
     );
     try {
-      const answer = await this.outbound.post(url, { 'content-type': 'application/json', ...headers }, body);
+      const sent = { 'content-type': 'application/json', ...headers };
+      const answer = await this.outbound.post(url, sent, body, { keep_alive: true });
       if (answer.status < 200 || answer.status > 299)
         throw new RunNotStarted(`The agent's URL answered ${answer.status}`);
     } catch (error) {

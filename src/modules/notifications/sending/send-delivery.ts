@@ -6,9 +6,6 @@ import { OutboundSecrets } from '../outbound-secrets.js';
 import { type ClaimedDelivery, type Receiver } from './claim-deliveries.js';
 import { judgeAttempt, type Verdict } from './judge-attempt.js';
 
-/** A connection that breaks this soon was most likely one the receiver had closed meanwhile. */
-const STALE_MS = 1_000;
-
 /** One attempt, made: what came back and what follows from it. */
 export interface Attempt {
   delivery: ClaimedDelivery;
@@ -60,17 +57,7 @@ export class SendDelivery {
   ): Promise<OutboundAnswer> {
     const body = Buffer.from(delivery.body);
     const headers = this.headers(delivery, receiver, body);
-    const began = performance.now();
-    try {
-      return await this.http.post(receiver.url, headers, body, { ...options, keep_alive: true });
-    } catch (error) {
-      const spent = performance.now() - began;
-      if (!(error instanceof OutboundError) || error.code !== 'reset' || spent > STALE_MS) throw error;
-      return this.http.post(receiver.url, headers, body, {
-        ...options,
-        timeout_ms: options.timeout_ms - spent,
-      });
-    }
+    return this.http.post(receiver.url, headers, body, { ...options, keep_alive: true });
   }
 
   private headers(delivery: ClaimedDelivery, receiver: Receiver, body: Buffer): Record<string, string> {
