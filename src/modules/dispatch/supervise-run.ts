@@ -2,6 +2,7 @@ import { Injectable, Logger } from '@nestjs/common';
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { DataSource } from 'typeorm';
+import { isDatabaseUnavailable } from '../../errors/database-errors.js';
 import { DomainError } from '../../errors/domain-error.js';
 import { type AgentRuntime } from '../agents/agent.entity.js';
 import { IS_ACTIVE } from './active-run.js';
@@ -13,7 +14,7 @@ import { readUsage } from './read-usage.js';
 import { RunLifecycle } from './run-lifecycle.js';
 import { CommandRuntime } from './runtimes/command-runtime.js';
 import { HttpRuntime } from './runtimes/http-runtime.js';
-import { RunNotStarted, type Runtime, type SupervisedRun } from './runtimes/runtime.js';
+import { type Assignment, RunNotStarted, type Runtime, type SupervisedRun } from './runtimes/runtime.js';
 
 type StopReason = 'cancel' | 'timeout' | 'shutdown';
 
@@ -120,15 +121,20 @@ export class RunSupervisor {
     const runtime = this.runtimes[claimed.runtime];
     if (runtime === undefined)
       throw new RunNotStarted(`The runtime "${claimed.runtime}" is not started here`);
+    const assignment = await this.persevere(ref, isDatabaseUnavailable, () => this.prepare(claimed, ref));
+    if (assignment !== null) return runtime.start(assignment);
+    await this.settle(ref, { status: 'cancelled' });
+    return null;
+  }
+
+  /** @returns null when the run was cancelled before it began. */
+  private async prepare(claimed: ClaimedRun, ref: RunRef): Promise<Assignment | null> {
     const material = await loadPromptMaterial(this.db.manager, ref.id);
     if (material === null) throw new RunNotStarted('The run had ended before it began');
     const prompt = buildPrompt(material.prompt, randomBytes(12).toString('hex'));
     const asked = performance.now();
-    if (!(await this.lifecycle.keepPrompt(ref, prompt.text, prompt.message_ids))) {
-      await this.settle(ref, { status: 'cancelled' });
-      return null;
-    }
-    return runtime.start({
+    if (!(await this.lifecycle.keepPrompt(ref, prompt.text, prompt.message_ids))) return null;
+    return {
       run: { ...claimed, id: claimed.run_id },
       agent: material.agent,
       task: material.task,
@@ -136,7 +142,7 @@ export class RunSupervisor {
       earlier_run_ids: material.earlier_run_ids,
       lease_ms: this.leaseLeft(asked),
       lease_seconds: this.lifecycle.leaseSeconds,
-    });
+    };
   }
 
   /** How long a lease asked for at that moment lasts for sure: a tenth of it is kept for ending the program in time. */
@@ -163,19 +169,27 @@ export class RunSupervisor {
     return setInterval(() => void once(), lease_ms / 3);
   }
 
-  /** Writes the end, for as long as the database is away and the lease lasts. */
-  private async settle(ref: RunRef, result: RunResult): Promise<void> {
-    const until = Date.now() + this.lifecycle.leaseSeconds * 1000;
+  private settle(ref: RunRef, result: RunResult): Promise<unknown> {
+    return this.persevere(
+      ref,
+      (error) => !(error instanceof DomainError),
+      () => this.lifecycle.finish(ref, result),
+    );
+  }
+
+  /** Does what needs the database, for as long as that is away and the lease lasts. */
+  private async persevere<T>(
+    { id }: RunRef,
+    isWorthwhile: (error: unknown) => boolean,
+    work: () => Promise<T>,
+  ): Promise<T> {
+    const until = performance.now() + this.lifecycle.leaseSeconds * 1000;
     for (;;)
       try {
-        await this.lifecycle.finish(ref, result);
-        return;
+        return await work();
       } catch (error) {
-        if (error instanceof DomainError || Date.now() > until) throw error;
-        this.logger.warn(
-          { err: error, run_id: ref.id },
-          'the end of a run could not be written; trying again',
-        );
+        if (!isWorthwhile(error) || performance.now() > until) throw error;
+        this.logger.warn({ err: error, run_id: id }, 'a run could not be written down; trying again');
         await delay(500);
       }
   }
