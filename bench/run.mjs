@@ -2,7 +2,7 @@
 import { parseArgs } from 'node:util';
 import { machine } from './rig/table.mjs';
 
-const NAMES = ['ingest', 'notify', 'time-to-work', 'dispatch', 'outbound', 'growth', 'start'];
+const NAMES = ['ingest', 'notify', 'time-to-work', 'dispatch', 'outbound', 'growth', 'start', 'commits'];
 const COMMON = { rounds: '3', seconds: '5' };
 
 const programs = Object.fromEntries(
