@@ -102,22 +102,22 @@ describe('an agent behind a URL', () => {
   });
 
   it('starts in the same attempt though the connection is lost while its prompt is written', async () => {
-    const cut = await allowing.db.transaction(async (manager) => {
+    const { task, agent_id } = await allowing.db.transaction(async (manager) => {
       // Keeps out the statement that writes the prompt, and nothing before it.
       await manager.query('LOCK TABLE messages IN SHARE MODE');
-      const { task, agent_id } = await setUp(allowing);
+      const made = await setUp(allowing);
       await until(async () => {
         const cut: unknown[] = await allowing.db.query(
           `SELECT pg_terminate_backend(pid) FROM pg_locks WHERE relation = 'messages'::regclass AND NOT granted`,
         );
         return cut.length > 0;
       }, 'the statement to wait');
-      expect(callsTo(agent_id)).toEqual([]);
-      return { task, agent_id };
+      expect(callsTo(made.agent_id)).toEqual([]);
+      return made;
     });
-    const { run } = JSON.parse((await callTo(cut.agent_id)).body.toString('utf8'));
-    expect(run).toMatchObject({ task_id: cut.task.id, attempt: 1 });
-    expect(await row(cut.task.id)).toMatchObject({ status: 'in_progress', failed_runs: 0, last_error: null });
+    const { run } = JSON.parse((await callTo(agent_id)).body.toString('utf8'));
+    expect(run).toMatchObject({ task_id: task.id, attempt: 1 });
+    expect(await row(task.id)).toMatchObject({ status: 'in_progress', failed_runs: 0, last_error: null });
   });
 
   it.each([500, 404, 302])('is tried again when it answers %i', async (status) => {

@@ -16,13 +16,11 @@ describe('deliveries without effect', () => {
   let service: TestService;
   let hook: TestWebhook;
   let key: string;
-  let org_id: string;
   beforeAll(async () => {
     service = await startTestService();
     const space = await makeWorkspace(service.db);
     key = space.key;
-    org_id = space.org.id;
-    hook = await makeWebhook(service, key, { org_id, team_id: space.team.id, events: ['*'] });
+    hook = await makeWebhook(service, key, { org_id: space.org.id, team_id: space.team.id, events: ['*'] });
   });
   afterAll(() => service.close());
 

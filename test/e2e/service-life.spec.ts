@@ -49,6 +49,13 @@ async function refused(env: Record<string, string>, options?: ChildOptions): Pro
   return child.said.trim().split('\n');
 }
 
+/** As the loss of power does. */
+async function killBoth(child: ChildService, directory: string): Promise<void> {
+  child.signal('SIGKILL');
+  process.kill(postgresPid(join(directory, 'postgres')) ?? 0, 'SIGKILL');
+  await child.exited;
+}
+
 const post = (url: string, path: string, body: object): Promise<Response> =>
   fetch(`${url}/api/v1${path}`, {
     method: 'POST',
@@ -111,9 +118,7 @@ describe('the life of the service', () => {
     const second = await started(env);
     expect(second.child.said).toContain('an earlier, killed service left running');
     expect(await loginStatus(second.url)).toBe(200);
-    second.child.signal('SIGKILL');
-    process.kill(postgresPid(join(directory, 'postgres')) ?? 0, 'SIGKILL');
-    await second.child.exited;
+    await killBoth(second.child, directory);
 
     const third = await started(env);
     expect(await loginStatus(third.url)).toBe(200);
@@ -129,9 +134,7 @@ describe('the life of the service', () => {
     await post(first.url, '/auth/register', account);
     const file = join(directory, 'postgres', 'postmaster.pid');
     const said = await readFile(file, 'utf8');
-    first.child.signal('SIGKILL');
-    process.kill(postgresPid(join(directory, 'postgres')) ?? 0, 'SIGKILL');
-    await first.child.exited;
+    await killBoth(first.child, directory);
     await writeFile(file, left(said));
 
     const second = await started(env);

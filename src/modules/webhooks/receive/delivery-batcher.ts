@@ -165,9 +165,10 @@ export class DeliveryBatcher implements OnApplicationShutdown {
         return result === undefined;
       });
     } catch (error) {
-      if (isDatabaseUnavailable(error)) this.giveUp(taken, error);
       // Nothing of it was written; what is wrong shows again in the transaction, which knows how to go on.
-      return isDatabaseUnavailable(error) ? [] : taken;
+      if (!isDatabaseUnavailable(error)) return taken;
+      this.giveUp(taken, error);
+      return [];
     }
   }
 

@@ -18,7 +18,7 @@ import {
 import { judgeDelivery } from './judge-delivery.js';
 import { onConnection } from './on-connection.js';
 import { placeItems } from './place-items.js';
-import { failedRecord, outcomeOf, recordOf, resultOf } from './record-of.js';
+import { failedRecord, newRecord, outcomeOf, recordOf, resultOf } from './record-of.js';
 import { refusalOf } from './refusal-of.js';
 import { isValid, verifySignature } from './verify-signature.js';
 import { isOutdated, WEBHOOK_COLUMNS, WebhookCache, type WebhookRow } from './webhook-cache.js';
@@ -48,21 +48,17 @@ export class ProcessBatch {
    */
   async recordQuiet(items: BatchItem[]): Promise<Map<BatchItem, BatchResult>> {
     if (!items.every(isQuiet)) return new Map();
-    const alone = new Map<BatchItem, Placed>();
     const placed = items.map((item): Placed => ({ item, standing: { kind: 'new' }, outcome: null }));
     const written = await onConnection(this.db, CUT_AFTER_MS, (runner) =>
       this.records.insertNew(
         runner,
-        placed.flatMap((one) => {
-          const row = recordOf(one, alone);
-          return row === null ? [] : [{ row, seen: one.item.received.webhook }];
-        }),
+        placed.map((one) => ({ row: newRecord(one), seen: one.item.received.webhook })),
       ),
     );
     return new Map(
       placed
         .filter(({ item }) => written.has(item.received.delivery_id))
-        .map((one) => [one.item, resultOf(one, alone)]),
+        .map((one) => [one.item, resultOf(one, new Map())]),
     );
   }
 

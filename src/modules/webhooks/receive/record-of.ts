@@ -11,7 +11,7 @@ export function recordOf(placed: Placed, others: Map<BatchItem, Placed>): NewDel
   const { item, standing } = placed;
   switch (standing.kind) {
     case 'new':
-      return { ...base(item), ...outcomeOf(placed) };
+      return newRecord(placed);
     case 'replayed':
       return {
         ...base(item),
@@ -41,10 +41,12 @@ export function recordOf(placed: Placed, others: Map<BatchItem, Placed>): NewDel
   return null;
 }
 
+/** The row of a delivery that nothing was known of. */
+export const newRecord = (placed: Placed): NewDelivery => ({ ...base(placed.item), ...outcomeOf(placed) });
+
 /** A delivery on which the service itself failed. */
 export const failedRecord = (item: BatchItem, error: unknown): NewDelivery => ({
-  ...base(item),
-  ...outcomeOf({ item, standing: { kind: 'new' }, outcome: null }),
+  ...newRecord({ item, standing: { kind: 'new' }, outcome: null }),
   ...failed('processing_failed', error instanceof Error ? error.message.slice(0, 500) : 'unknown error'),
 });
 
