@@ -9,6 +9,7 @@ import { Reviews1790000000008 } from './1790000000008-reviews.js';
 import { Merges1790000000009 } from './1790000000009-merges.js';
 import { RunKeys1790000000012 } from './1790000000012-run-keys.js';
 import { ActiveRuns1790000000014 } from './1790000000014-active-runs.js';
+import { BackoffIndex1790000000015 } from './1790000000015-backoff-index.js';
 
 /** In the order they are applied. */
 export const MIGRATIONS = [
@@ -23,4 +24,5 @@ export const MIGRATIONS = [
   Merges1790000000009,
   RunKeys1790000000012,
   ActiveRuns1790000000014,
+  BackoffIndex1790000000015,
 ];

@@ -10,46 +10,11 @@ import { ResolvedSettings } from '../../config/settings.js';
 import { readRuns, readTeams, RUNS_CHANNEL, TASKS_CHANNEL } from '../../database/channels.js';
 import { newId } from '../../database/new-id.js';
 import { NotificationListener } from '../../database/notification-listener.js';
-import { prepared, type PreparedStatement } from '../../database/prepared.js';
 import { AgentSessions } from '../budgets/budgets.facade.js';
 import { type ClaimedRun } from './claim-run.js';
+import { lookForWork } from './look-for-work.js';
 import { RunLifecycle } from './run-lifecycle.js';
 import { RunSupervisor } from './supervise-run.js';
-
-/**
- * What there is to do, in one statement that changes nothing: most notifications concern teams whose agents are busy or
- * pull their work themselves. Not EXISTS: as a join it would read every waiting task for teams that have no idle agent.
- */
-const look = (teams: string): string => `
-  SELECT
-    ARRAY(
-      SELECT team.id FROM teams team
-      WHERE ${teams}
-        AND (SELECT true FROM agents a
-          WHERE a.team_id = team.id AND a.status = 'idle' AND a.runtime IN ('command', 'http') LIMIT 1)
-        AND (SELECT true FROM tasks t WHERE t.team_id = team.id AND t.status = 'todo' AND t.hold_reason IS NULL
-          ORDER BY t.priority, t.id LIMIT 1)
-    ) AS teams,
-    EXISTS (SELECT FROM agent_runs WHERE status = 'starting' AND dispatcher IS NULL
-      AND runtime IN ('command', 'http')) AS orphans,
-    (SELECT extract(epoch FROM min(dispatch_after) - now())::float8 * 1000 FROM tasks
-     WHERE status = 'todo' AND hold_reason IS NULL AND dispatch_after > now()) AS backoff_ms`;
-
-const LOOK_AT_ALL: PreparedStatement = { name: 'dispatcher-look-at-all', text: look('true') };
-/** How many teams there are is hidden from the planner, which would plan anew each time for as many as there are. */
-const LOOK_AT_SOME: PreparedStatement = {
-  name: 'dispatcher-look-at-some',
-  text: look('team.id = ANY (ARRAY(SELECT unnest($1::uuid[])))'),
-};
-
-interface Seen {
-  /** Those that have a waiting task and an idle agent whose runtime a dispatcher starts. */
-  teams: string[];
-  /** Whether there are runs that nobody supervises yet. */
-  orphans: boolean;
-  /** Until the nearest backoff is over. */
-  backoff_ms: number | null;
-}
 
 const MAX_TIMER_MS = 3_600_000;
 /** In one transaction, which holds back the other claims of the team. */
@@ -161,23 +126,11 @@ export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShut
       const changed = this.everything ? null : [...this.teams];
       this.everything = false;
       this.teams.clear();
-      const { teams, orphans, backoff_ms } = await this.see(changed);
+      const { teams, orphans, backoff_ms } = await lookForWork(this.db.manager, changed);
       this.planBackoff(backoff_ms);
       if (orphans) for (const run of await this.lifecycle.adopt(this.id, this.room)) this.supervise(run);
       // In no fixed order: where room is short no team is always the last, and dispatchers do not follow one another.
       for (const team_id of shuffle(teams)) await this.claimAll(team_id);
-    }
-  }
-
-  private async see(teams: string[] | null): Promise<Seen> {
-    const runner = this.db.createQueryRunner();
-    try {
-      const [seen] = await (teams === null
-        ? prepared<Seen>(runner, LOOK_AT_ALL, [])
-        : prepared<Seen>(runner, LOOK_AT_SOME, [teams]));
-      return seen ?? { teams: [], orphans: false, backoff_ms: null };
-    } finally {
-      await runner.release();
     }
   }
 

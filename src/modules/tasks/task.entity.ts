@@ -46,7 +46,7 @@ export type OnCancel = (typeof ON_CANCEL)[number];
   where: `status = 'todo' AND hold_reason IS NULL`,
 })
 @Index('tasks_approved_idx', ['id'], { where: `status = 'in_approval'` })
-@Index('tasks_backoff_idx', ['dispatch_after'], { where: `status = 'todo' AND hold_reason IS NULL` })
+@Index('tasks_backoff_idx', ['dispatch_after'], { where: 'dispatch_after IS NOT NULL' })
 @Index('tasks_parent_idx', ['parent_id', 'id'], { where: 'parent_id IS NOT NULL' })
 @Index('tasks_assigned_idx', ['assignee_id', 'priority', 'id'], { where: `status = 'todo'` })
 export class Task {
