@@ -3,12 +3,14 @@ import { IsDate, IsIn, IsInt, IsOptional, IsString, Max, MaxLength, Min } from '
 import { PageQuery } from '../../http/pagination.js';
 import { DELIVERY_STATUSES, type DeliveryStatus } from './delivery.entity.js';
 
+export const MAX_DELIVERIES_PAGE = 200;
+
 export class DeliveriesQuery extends PageQuery {
   @IsOptional()
   @Type(() => Number)
   @IsInt()
   @Min(1)
-  @Max(200)
+  @Max(MAX_DELIVERIES_PAGE)
   declare limit?: number;
 
   @IsOptional()
