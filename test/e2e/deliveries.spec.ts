@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
+import { v1 } from 'uuid';
 import { makeApiKey, makeWorkspace } from '../factories/accounts.js';
 import { deliver, makeWebhook, sign, type TestWebhook } from '../factories/webhooks.js';
 import { examples, issueOpened } from '../fixtures/github/payloads.js';
@@ -23,7 +24,8 @@ describe('deliveries', () => {
     service.http[method](`/api/v1/webhooks${path}`).set('X-API-Key', key);
   const list = async (hook: TestWebhook, query = ''): Promise<Json[]> =>
     JSON.parse((await call('get', `/${hook.id}/deliveries${query}`).expect(200)).text);
-  const guid = (value = randomUUID()): { 'X-GitHub-Delivery': string } => ({ 'X-GitHub-Delivery': value });
+  /** As GitHub makes them. */
+  const guid = (value = v1()): { 'X-GitHub-Delivery': string } => ({ 'X-GitHub-Delivery': value });
   const taskCount = async (number: number): Promise<number> =>
     (await service.db.query('SELECT count(*)::int FROM task_sources WHERE number = $1', [number]))[0].count;
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { randomUUID } from 'node:crypto';
+import { v1 } from 'uuid';
 import { makeWriteBackWorkspace, startGithubService } from '../factories/github.js';
 import { makeWorkspace } from '../factories/accounts.js';
 import { deliver, makeWebhook } from '../factories/webhooks.js';
@@ -51,7 +51,7 @@ describe('repair of missed deliveries', () => {
   const onGithub = (values: Partial<HookDelivery> = {}, hook = HOOK): HookDelivery => {
     const delivery = {
       id: String((ids += 1n)),
-      guid: randomUUID(),
+      guid: v1(),
       delivered_at: new Date().toISOString(),
       redelivery: false,
       status_code: 502,

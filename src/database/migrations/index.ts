@@ -10,6 +10,7 @@ import { Merges1790000000009 } from './1790000000009-merges.js';
 import { RunKeys1790000000012 } from './1790000000012-run-keys.js';
 import { ActiveRuns1790000000014 } from './1790000000014-active-runs.js';
 import { BackoffIndex1790000000015 } from './1790000000015-backoff-index.js';
+import { GuidsInOrder1790000000016 } from './1790000000016-guids-in-order.js';
 
 /** In the order they are applied. */
 export const MIGRATIONS = [
@@ -25,4 +26,5 @@ export const MIGRATIONS = [
   RunKeys1790000000012,
   ActiveRuns1790000000014,
   BackoffIndex1790000000015,
+  GuidsInOrder1790000000016,
 ];

@@ -11,6 +11,7 @@ export class DeliveryKey {
   @PrimaryColumn('uuid', { primaryKeyConstraintName: 'delivery_keys_pkey' })
   webhook_id: string;
 
+  /** As `guidKey` has it. */
   @PrimaryColumn('text', { primaryKeyConstraintName: 'delivery_keys_pkey' })
   guid: string;
 

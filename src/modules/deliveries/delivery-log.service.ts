@@ -7,6 +7,7 @@ import { decodeCursor, Page } from '../../http/pagination.js';
 import { DeliveryKey } from './delivery-key.entity.js';
 import { Delivery } from './delivery.entity.js';
 import { type DeliveriesQuery, type DeliveryDto, MAX_DELIVERIES_PAGE } from './delivery.dto.js';
+import { guidKey } from './guid-key.js';
 
 const DEFAULT_LIMIT = 50;
 
@@ -68,10 +69,11 @@ export class DeliveryLog {
     webhook_id: string,
     guids: string[],
   ): Promise<Map<string, Pick<Delivery, 'status' | 'reason'>>> {
+    const guidOf = new Map(guids.map((guid) => [guidKey(guid), guid]));
     const keys = await this.db
       .getRepository(DeliveryKey)
       .createQueryBuilder('k')
-      .where('k.webhook_id = :webhook_id AND k.guid = ANY(:guids)', { webhook_id, guids })
+      .where('k.webhook_id = :webhook_id AND k.guid = ANY(:keys)', { webhook_id, keys: [...guidOf.keys()] })
       .getMany();
     const rows = await this.db.query<Pick<Delivery, 'id' | 'status' | 'reason'>[]>(
       `SELECT d.id, d.status, d.reason FROM unnest($1::uuid[], $2::timestamptz[]) AS w(id, created_at)
@@ -80,7 +82,10 @@ export class DeliveryLog {
     );
     const found = new Map(rows.map(({ id, status, reason }) => [id, { status, reason }]));
     return new Map(
-      keys.map((key) => [key.guid, found.get(key.delivery_id) ?? { status: 'processed', reason: null }]),
+      keys.map((key) => [
+        guidOf.get(key.guid) ?? key.guid,
+        found.get(key.delivery_id) ?? { status: 'processed', reason: null },
+      ]),
     );
   }
 
@@ -90,7 +95,7 @@ export class DeliveryLog {
     const keys = await preparedBy<Pick<DeliveryKey, 'delivery_id' | 'duplicates'>>(
       this.db.manager,
       DUPLICATES,
-      [first.webhook_id, rows.map((row) => row.guid)],
+      [first.webhook_id, rows.map((row) => guidKey(row.guid))],
     );
     return new Map(keys.map((key) => [key.delivery_id, key.duplicates]));
   }

@@ -3,6 +3,7 @@ import { type EntityManager, type QueryRunner } from 'typeorm';
 import { idTime } from '../../database/new-id.js';
 import { prepared } from '../../database/prepared.js';
 import { type Delivery, type DeliveryStatus } from './delivery.entity.js';
+import { guidKey } from './guid-key.js';
 
 /** Claims a GUID, and the body unless `replay`, for one delivery. */
 export interface KeyClaim {
@@ -12,6 +13,13 @@ export interface KeyClaim {
   delivery_id: string;
   replay: boolean;
   created_at: Date;
+}
+
+/** The delivery that has the GUID, or else the body, that another one claimed. */
+export interface KeyHolder {
+  delivery_id: string;
+  same_guid: boolean;
+  body_sha256: Buffer;
 }
 
 /** What is known of the delivery that holds a key. */
@@ -38,7 +46,7 @@ const CLAIM = `
   ON CONFLICT DO NOTHING RETURNING delivery_id`;
 
 const HOLDERS = `
-  SELECT DISTINCT ON (c.delivery_id) c.delivery_id AS claimed_by, k.delivery_id, k.guid, k.body_sha256
+  SELECT DISTINCT ON (c.delivery_id) c.delivery_id AS claimed_by, k.delivery_id, k.guid = c.guid AS same_guid, k.body_sha256
   FROM unnest($1::uuid[], $2::text[], $3::bytea[], $4::uuid[]) AS c(webhook_id, guid, body_sha256, delivery_id)
   JOIN delivery_keys k ON k.webhook_id = c.webhook_id
     AND (k.guid = c.guid OR (k.body_sha256 = c.body_sha256 AND NOT k.replay))
@@ -77,10 +85,10 @@ const INSERT = `INSERT INTO deliveries (${COLUMNS}) SELECT ${VALUES} FROM ${rows
 /** One row of `webhooks` is looked up for each: a join planned while there were few webhooks would read all of them. */
 const INSERT_NEW = `
   WITH given AS MATERIALIZED (
-    SELECT * FROM ${rowsGiven(', $22::int[], $23::uuid[]', ', revision, team_id')}
+    SELECT * FROM ${rowsGiven(', $22::text[], $23::int[], $24::uuid[]', ', guid_key, revision, team_id')}
   ), claimed AS (
     INSERT INTO delivery_keys (webhook_id, guid, body_sha256, delivery_id, created_at)
-    SELECT webhook_id, guid, body_sha256, id, created_at FROM given
+    SELECT webhook_id, guid_key, body_sha256, id, created_at FROM given
     WHERE (SELECT w.revision = given.revision AND w.team_id IS NOT DISTINCT FROM given.team_id
            FROM webhooks w WHERE w.id = given.webhook_id)
     ON CONFLICT DO NOTHING RETURNING delivery_id
@@ -130,7 +138,7 @@ export class DeliveryRecords {
       { name: 'delivery_keys_claim', text: CLAIM },
       [
         sorted.map((claim) => claim.webhook_id),
-        sorted.map((claim) => claim.guid),
+        sorted.map((claim) => guidKey(claim.guid)),
         sorted.map((claim) => claim.body_sha256),
         sorted.map((claim) => claim.delivery_id),
         sorted.map((claim) => claim.replay),
@@ -141,21 +149,17 @@ export class DeliveryRecords {
   }
 
   /** Who holds the key of each claim that was not granted: by GUID where there is one, else by body. */
-  async holders(
-    runner: QueryRunner,
-    claims: KeyClaim[],
-  ): Promise<Map<string, { delivery_id: string; guid: string; body_sha256: Buffer }>> {
-    const rows = await prepared<{
-      claimed_by: string;
-      delivery_id: string;
-      guid: string;
-      body_sha256: Buffer;
-    }>(runner, { name: 'delivery_keys_holders', text: HOLDERS }, [
-      claims.map((claim) => claim.webhook_id),
-      claims.map((claim) => claim.guid),
-      claims.map((claim) => claim.body_sha256),
-      claims.map((claim) => claim.delivery_id),
-    ]);
+  async holders(runner: QueryRunner, claims: KeyClaim[]): Promise<Map<string, KeyHolder>> {
+    const rows = await prepared<KeyHolder & { claimed_by: string }>(
+      runner,
+      { name: 'delivery_keys_holders', text: HOLDERS },
+      [
+        claims.map((claim) => claim.webhook_id),
+        claims.map((claim) => guidKey(claim.guid)),
+        claims.map((claim) => claim.body_sha256),
+        claims.map((claim) => claim.delivery_id),
+      ],
+    );
     return new Map(rows.map((row) => [row.claimed_by, row]));
   }
 
@@ -179,7 +183,7 @@ export class DeliveryRecords {
     if (counts.length === 0) return;
     await prepared(runner, { name: 'delivery_keys_count', text: COUNT_DUPLICATES }, [
       counts.map((count) => count.webhook_id),
-      counts.map((count) => count.guid),
+      counts.map((count) => guidKey(count.guid)),
       counts.map((count) => count.times),
     ]);
   }
@@ -206,6 +210,7 @@ export class DeliveryRecords {
       { name: 'deliveries_insert_new', text: INSERT_NEW },
       [
         ...columnsOf(sorted.map(({ row }) => row)),
+        sorted.map(({ row }) => guidKey(row.guid)),
         sorted.map(({ seen }) => seen.revision),
         sorted.map(({ seen }) => seen.team_id),
       ],

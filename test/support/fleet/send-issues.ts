@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { v1 } from 'uuid';
 import { setTimeout as delay } from 'node:timers/promises';
 import { sign } from '../../factories/webhooks.js';
 import { issueOpened } from '../../fixtures/github/payloads.js';
@@ -30,7 +30,7 @@ export async function sendIssues(
   acknowledged: Acknowledged[],
 ): Promise<void> {
   const send = async (payload: ReturnType<typeof issueOpened>): Promise<void> => {
-    const guid = randomUUID();
+    const guid = v1();
     const body = JSON.stringify(payload);
     const { status, json } = await callers.insist(`/api/v1/webhooks/${hook.id}/receive`, body, {
       'X-GitHub-Event': 'issues',

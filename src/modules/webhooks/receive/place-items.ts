@@ -2,11 +2,10 @@ import { type QueryRunner } from 'typeorm';
 import {
   type DeliveryRecords,
   type KeyClaim,
+  type KeyHolder,
   type KnownDelivery,
 } from '../../deliveries/delivery-records.service.js';
 import { type BatchItem, type Standing } from './batch-item.js';
-
-type Holder = { delivery_id: string; guid: string; body_sha256: Buffer };
 
 /**
  * Finds out which items of a batch are new. Only what is verified claims a key, so that nobody without the secret can
@@ -62,20 +61,20 @@ export async function placeItems(
 
 function stand(
   item: BatchItem,
-  holder: Holder | undefined,
+  holder: KeyHolder | undefined,
   before: KnownDelivery | undefined,
   original: BatchItem | undefined,
 ): Standing {
   // The holder was let go by retention between two statements: nothing is known of it any more.
   if (holder === undefined) return { kind: 'new' };
-  if (holder.guid !== item.judgement?.guid) {
+  if (!holder.same_guid) {
     // A sender that makes a new GUID for each try must get through once the first try has failed.
     if (before?.status === 'failed') return { kind: 'new' };
     return { kind: 'replayed', original: original ?? null, task_id: before?.task_id ?? null };
   }
   if (!holder.body_sha256.equals(item.received.body_sha256)) return { kind: 'mismatch' };
   const mayHaveEffectNow =
-    before?.status === 'received' && before.reason !== 'replay' && item.judgement.status === 'processed';
+    before?.status === 'received' && before.reason !== 'replay' && item.judgement?.status === 'processed';
   if (before?.status === 'failed' || (before !== undefined && mayHaveEffectNow))
     return {
       kind: 'again',
@@ -87,7 +86,7 @@ function stand(
     kind: 'duplicate',
     delivery_id: holder.delivery_id,
     task_id: before?.task_id ?? null,
-    event_type: before?.event_type ?? item.judgement.event_type,
+    event_type: before?.event_type ?? item.judgement?.event_type ?? '',
   };
 }
 
