@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { type DataSource, type EntityManager } from 'typeorm';
+import { type DataSource } from 'typeorm';
 import { lookForWork, type Work } from '../../src/modules/dispatch/look-for-work.js';
 import { type Team } from '../../src/modules/teams/team.entity.js';
 import { makeAgent, makeOrganization, makeTeam } from '../factories/accounts.js';
@@ -45,31 +45,5 @@ describe('looking for work', () => {
     const { backoff_ms } = await look();
     expect(backoff_ms).toBeGreaterThan(20_000);
     expect(backoff_ms).toBeLessThanOrEqual(30_000);
-  });
-
-  it('reads a handful of tasks, however many wait, with statistics from a time when none did', async () => {
-    await makeAgent(db, team, { runtime: 'pull' });
-    const insert = (count: number, status: string): Promise<unknown> =>
-      db.query(
-        `INSERT INTO tasks (org_id, team_id, title, status, branch, correlation_id)
-         SELECT $1, $2, 'Issue', $3, 'task', gen_random_uuid() FROM generate_series(1, $4)`,
-        [team.org_id, team.id, status, count],
-      );
-    const tasksRead = async (manager: EntityManager): Promise<number> => {
-      const [read] = await manager.query<{ rows: number }[]>(
-        `SELECT (seq_tup_read + idx_tup_fetch)::int AS rows FROM pg_stat_xact_user_tables WHERE relname = 'tasks'`,
-      );
-      return read?.rows ?? Number.NaN;
-    };
-    await db.query('DELETE FROM tasks');
-    await insert(20_000, 'done');
-    await db.query('VACUUM (ANALYZE) tasks');
-    await insert(3_000, 'todo');
-    for (const teams of [[team.id], null])
-      await db.transaction(async (manager) => {
-        const before = await tasksRead(manager);
-        expect(await lookForWork(manager, teams)).toMatchObject({ teams: [], backoff_ms: null });
-        expect((await tasksRead(manager)) - before).toBeLessThan(10);
-      });
   });
 });

@@ -18,7 +18,9 @@ export interface AgentWanted {
 
 /**
  * Idle: no run, and no other task waiting for it. The rows are locked until the tasks are there, and skipped by whoever
- * assigns at the same time, so that two transactions give two agents where there are two.
+ * assigns at the same time, so that two transactions give two agents where there are two. What waits for an agent is
+ * found by the index of assigned tasks alone: NOT EXISTS could become a join that reads all waiting tasks, and so could
+ * `IS NULL`, to which the index of those fits.
  */
 const FIND_IDLE: PreparedStatement = {
   name: 'find-idle-agents',
@@ -28,7 +30,8 @@ const FIND_IDLE: PreparedStatement = {
   CROSS JOIN LATERAL (
     SELECT a.id, a.team_id, a.name, a.role, a.created_at FROM agents a
     WHERE a.team_id = wanted.team_id AND a.status = 'idle' AND (wanted.role IS NULL OR a.role = wanted.role)
-      AND NOT EXISTS (SELECT FROM tasks t WHERE t.assignee_id = a.id AND t.status = 'todo' AND t.hold_reason IS NULL)
+      AND (SELECT true FROM tasks t
+        WHERE t.assignee_id = a.id AND t.status = 'todo' AND coalesce(t.hold_reason, '') = '' LIMIT 1) IS NULL
     ORDER BY a.created_at, a.id
     LIMIT wanted.agents
     FOR NO KEY UPDATE OF a SKIP LOCKED

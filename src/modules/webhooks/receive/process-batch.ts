@@ -28,7 +28,7 @@ const CUT_AFTER_MS = 5_000;
 
 const CURRENT: PreparedStatement = {
   name: 'webhooks-current',
-  text: `SELECT ${WEBHOOK_COLUMNS} FROM webhooks WHERE id = ANY($1::uuid[])`,
+  text: `SELECT ${WEBHOOK_COLUMNS} FROM webhooks WHERE id = ANY (ARRAY(SELECT unnest($1::uuid[])))`,
 };
 
 /** Records a batch of requests and lets them have their effect, in one transaction. */
