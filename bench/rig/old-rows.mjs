@@ -34,8 +34,8 @@ const LOAD = [
      jsonb_build_object('actor', '{"type":"system","id":"dispatch"}'::jsonb, 'correlation_id', id), at
    FROM old, unnest(ARRAY['task.created', 'task.assigned', 'task.status_changed', 'run.started', 'run.succeeded',
      'task.status_changed']) type`,
-  `INSERT INTO delivery_keys (webhook_id, guid, body_sha256, delivery_id, created_at)
-   SELECT $1, id::text, sha256(id::text::bytea), id, at FROM old`,
+  `INSERT INTO delivery_keys (webhook_id, guid, body_time, body_sha256, delivery_id, created_at)
+   SELECT $1, id::text, date_trunc('seconds', at), sha256(id::text::bytea), id, at FROM old`,
   `INSERT INTO deliveries (id, created_at, webhook_id, org_id, guid, event_type, status, payload_summary, actions, task_id,
      headers, body, body_size, body_sha256, correlation_id, processed_at)
    SELECT id, at, $2, $1, id::text, 'issues.opened', 'processed', '{"action":"opened"}', '{task_created}', n,

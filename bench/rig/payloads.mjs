@@ -19,17 +19,21 @@ let number = 0;
 /** `text_bytes`: how much longer the issue's own text is than in the example. */
 export function nextBody(event, text_bytes = 0) {
   number += 1;
-  const payload = EXAMPLES[event];
-  if (event === 'push') return JSON.stringify({ ...payload, after: randomUUID() });
+  const { repository, ...payload } = EXAMPLES[event];
+  const now = Math.floor(Date.now() / 1000);
+  if (event === 'push')
+    return JSON.stringify({ ...payload, after: randomUUID(), repository: { ...repository, pushed_at: now } });
   const kind = event === 'issues' ? 'issue' : 'pull_request';
   const item = payload[kind];
   return JSON.stringify({
     ...payload,
+    repository,
     ...('number' in payload ? { number } : {}),
     [kind]: {
       ...item,
       id: number,
       number,
+      updated_at: new Date(now * 1000).toISOString().replace('.000Z', 'Z'),
       title: `${item.title} (${number})`,
       body: `${item.body ?? ''}${'The quick brown fox jumps over the lazy dog. '.repeat(Math.ceil(text_bytes / 45))}`,
     },

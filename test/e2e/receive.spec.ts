@@ -321,6 +321,23 @@ describe('receive', () => {
       await deliver(service, hook, 'issues', payload, { ...wrong, 'Content-Type': 'text/plain' }).expect(401);
     });
 
+    it('knows the same bytes again, whatever their headers make of them', async () => {
+      const smuggled = issueOpened({ title: 'Smuggled', updated_at: '2030-01-01T00:00:00Z' });
+      const text = `&payload=${encodeURIComponent(JSON.stringify(smuggled))}&`;
+      const body = JSON.stringify(issueOpened({ body: text, updated_at: '2026-11-01T00:00:00Z' }));
+      const send = (type: string) =>
+        deliver(service, hook, 'issues', body, { 'X-GitHub-Delivery': randomUUID(), 'Content-Type': type });
+      const first = await send('application/json').expect(200);
+      expect((await send('application/json').expect(200)).body).toMatchObject({ status: 'ignored' });
+      const asForm = await send('application/x-www-form-urlencoded').expect(200);
+      expect(asForm.body).toMatchObject({
+        status: 'ignored',
+        reason: 'replay',
+        task_id: first.body.task_id,
+      });
+      expect(await tasksOf('[GitHub] Smuggled')).toEqual([]);
+    });
+
     it('lets an unsigned guess of a GUID block nothing', async () => {
       const own = await webhook();
       const guid = { 'X-GitHub-Delivery': randomUUID() };

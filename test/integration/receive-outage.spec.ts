@@ -145,7 +145,8 @@ describe('receiving when things break', () => {
     await partitions.ensure(ago(110), 16);
     await deliver(direct, hook, 'issues', issueOpened()).expect(200);
     await direct.db.query(
-      `INSERT INTO delivery_keys SELECT webhook_id, 'old', '\\x01', delivery_id, true, 0, $1 FROM delivery_keys LIMIT 1`,
+      `INSERT INTO delivery_keys (webhook_id, guid, body_sha256, delivery_id, created_at)
+       SELECT webhook_id, 'old', '\\x01', delivery_id, $1 FROM delivery_keys LIMIT 1`,
       [ago(110)],
     );
     const before = await count('SELECT count(*)::int FROM deliveries');

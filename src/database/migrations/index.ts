@@ -11,6 +11,7 @@ import { RunKeys1790000000012 } from './1790000000012-run-keys.js';
 import { ActiveRuns1790000000014 } from './1790000000014-active-runs.js';
 import { BackoffIndex1790000000015 } from './1790000000015-backoff-index.js';
 import { GuidsInOrder1790000000016 } from './1790000000016-guids-in-order.js';
+import { BodiesInOrder1790000000017 } from './1790000000017-bodies-in-order.js';
 
 /** In the order they are applied. */
 export const MIGRATIONS = [
@@ -27,4 +28,5 @@ export const MIGRATIONS = [
   ActiveRuns1790000000014,
   BackoffIndex1790000000015,
   GuidsInOrder1790000000016,
+  BodiesInOrder1790000000017,
 ];

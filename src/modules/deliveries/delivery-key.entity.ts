@@ -5,7 +5,10 @@ import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
  * deliveries get one, so that nobody without the secret can block a GUID.
  */
 @Entity('delivery_keys')
-@Index('delivery_keys_body_key', ['webhook_id', 'body_sha256'], { unique: true, where: 'NOT replay' })
+@Index('delivery_keys_body_key', ['webhook_id', 'body_time', 'body_sha256'], {
+  unique: true,
+  where: 'NOT replay',
+})
 @Index('delivery_keys_created_idx', { synchronize: false })
 export class DeliveryKey {
   @PrimaryColumn('uuid', { primaryKeyConstraintName: 'delivery_keys_pkey' })
@@ -14,6 +17,10 @@ export class DeliveryKey {
   /** As `guidKey` has it. */
   @PrimaryColumn('text', { primaryKeyConstraintName: 'delivery_keys_pkey' })
   guid: string;
+
+  /** When what the body tells of was changed, by its own account: the same body has the same. */
+  @Column('timestamptz', { default: () => "'-infinity'" })
+  body_time: Date;
 
   @Column('bytea')
   body_sha256: Buffer;

@@ -9,6 +9,8 @@ import { guidKey } from './guid-key.js';
 export interface KeyClaim {
   webhook_id: string;
   guid: string;
+  /** When what the body tells of was changed, by its own account. */
+  body_time: Date;
   body_sha256: Buffer;
   delivery_id: string;
   replay: boolean;
@@ -41,15 +43,16 @@ export type DeliveryOutcome = Pick<
 > & { processed_at: Date | null };
 
 const CLAIM = `
-  INSERT INTO delivery_keys (webhook_id, guid, body_sha256, delivery_id, replay, created_at)
-  SELECT * FROM unnest($1::uuid[], $2::text[], $3::bytea[], $4::uuid[], $5::boolean[], $6::timestamptz[])
+  INSERT INTO delivery_keys (webhook_id, guid, body_time, body_sha256, delivery_id, replay, created_at)
+  SELECT * FROM unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::bytea[], $5::uuid[], $6::boolean[], $7::timestamptz[])
   ON CONFLICT DO NOTHING RETURNING delivery_id`;
 
 const HOLDERS = `
   SELECT DISTINCT ON (c.delivery_id) c.delivery_id AS claimed_by, k.delivery_id, k.guid = c.guid AS same_guid, k.body_sha256
-  FROM unnest($1::uuid[], $2::text[], $3::bytea[], $4::uuid[]) AS c(webhook_id, guid, body_sha256, delivery_id)
+  FROM unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::bytea[], $5::uuid[])
+    AS c(webhook_id, guid, body_time, body_sha256, delivery_id)
   JOIN delivery_keys k ON k.webhook_id = c.webhook_id
-    AND (k.guid = c.guid OR (k.body_sha256 = c.body_sha256 AND NOT k.replay))
+    AND (k.guid = c.guid OR (k.body_time = c.body_time AND k.body_sha256 = c.body_sha256 AND NOT k.replay))
   ORDER BY c.delivery_id, k.guid = c.guid DESC`;
 
 const LOCK_DELIVERIES = `
@@ -85,10 +88,10 @@ const INSERT = `INSERT INTO deliveries (${COLUMNS}) SELECT ${VALUES} FROM ${rows
 /** One row of `webhooks` is looked up for each: a join planned while there were few webhooks would read all of them. */
 const INSERT_NEW = `
   WITH given AS MATERIALIZED (
-    SELECT * FROM ${rowsGiven(', $22::text[], $23::int[], $24::uuid[]', ', guid_key, revision, team_id')}
+    SELECT * FROM ${rowsGiven(', $22::text[], $23::timestamptz[], $24::int[], $25::uuid[]', ', guid_key, body_time, revision, team_id')}
   ), claimed AS (
-    INSERT INTO delivery_keys (webhook_id, guid, body_sha256, delivery_id, created_at)
-    SELECT webhook_id, guid_key, body_sha256, id, created_at FROM given
+    INSERT INTO delivery_keys (webhook_id, guid, body_time, body_sha256, delivery_id, created_at)
+    SELECT webhook_id, guid_key, body_time, body_sha256, id, created_at FROM given
     WHERE (SELECT w.revision = given.revision AND w.team_id IS NOT DISTINCT FROM given.team_id
            FROM webhooks w WHERE w.id = given.webhook_id)
     ON CONFLICT DO NOTHING RETURNING delivery_id
@@ -139,6 +142,7 @@ export class DeliveryRecords {
       [
         sorted.map((claim) => claim.webhook_id),
         sorted.map((claim) => guidKey(claim.guid)),
+        sorted.map((claim) => claim.body_time),
         sorted.map((claim) => claim.body_sha256),
         sorted.map((claim) => claim.delivery_id),
         sorted.map((claim) => claim.replay),
@@ -156,6 +160,7 @@ export class DeliveryRecords {
       [
         claims.map((claim) => claim.webhook_id),
         claims.map((claim) => guidKey(claim.guid)),
+        claims.map((claim) => claim.body_time),
         claims.map((claim) => claim.body_sha256),
         claims.map((claim) => claim.delivery_id),
       ],
@@ -202,7 +207,7 @@ export class DeliveryRecords {
    */
   async insertNew(
     runner: QueryRunner,
-    rows: { row: NewDelivery; seen: { revision: number; team_id: string | null } }[],
+    rows: { row: NewDelivery; claim: KeyClaim; seen: { revision: number; team_id: string | null } }[],
   ): Promise<Set<string>> {
     const sorted = rows.toSorted((a, b) => inKeyOrder(a.row, b.row));
     const written = await prepared<{ id: string }>(
@@ -210,7 +215,8 @@ export class DeliveryRecords {
       { name: 'deliveries_insert_new', text: INSERT_NEW },
       [
         ...columnsOf(sorted.map(({ row }) => row)),
-        sorted.map(({ row }) => guidKey(row.guid)),
+        sorted.map(({ claim }) => guidKey(claim.guid)),
+        sorted.map(({ claim }) => claim.body_time),
         sorted.map(({ seen }) => seen.revision),
         sorted.map(({ seen }) => seen.team_id),
       ],

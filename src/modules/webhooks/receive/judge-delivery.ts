@@ -5,6 +5,7 @@ import { type SourceAction, type SourceChange } from '../../tasks/source-change.
 import { writeBackOf } from '../webhook-config.js';
 import { listensTo } from '../webhook-events.js';
 import { type HookFacts } from '../webhook.entity.js';
+import { bodyTime } from './body-time.js';
 import { learnFacts } from './hook-facts.js';
 import {
   assertFits,
@@ -24,6 +25,7 @@ import { isTrusted } from './trust.js';
 /** What a verified delivery is to do, decided from it and its webhook alone. */
 export interface Judgement {
   guid: string;
+  body_time: Date;
   event_type: string;
   status: DeliveryStatus;
   reason: string | null;
@@ -43,6 +45,7 @@ export function judgeDelivery(received: Received, body: Buffer): Judgement {
   const { webhook, headers } = received;
   const judgement: Judgement = {
     guid: received.body_sha256.toString('hex'),
+    body_time: bodyTime(body),
     event_type: claimedEvent(headers),
     status: 'processed',
     reason: null,

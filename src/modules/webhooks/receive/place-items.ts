@@ -90,9 +90,10 @@ function stand(
   };
 }
 
-const claimOf = ({ received, judgement }: BatchItem, replay = false): KeyClaim => ({
+export const claimOf = ({ received, judgement }: BatchItem, replay = false): KeyClaim => ({
   webhook_id: received.webhook.id,
   guid: judgement?.guid ?? '',
+  body_time: judgement?.body_time ?? new Date(0),
   body_sha256: received.body_sha256,
   delivery_id: received.delivery_id,
   // GitHub may well send the same `ping` twice, and each is answered: its body is not held.

@@ -17,7 +17,7 @@ import {
 } from './batch-item.js';
 import { judgeDelivery } from './judge-delivery.js';
 import { onConnection } from './on-connection.js';
-import { placeItems } from './place-items.js';
+import { claimOf, placeItems } from './place-items.js';
 import { failedRecord, newRecord, outcomeOf, recordOf, resultOf } from './record-of.js';
 import { refusalOf } from './refusal-of.js';
 import { isValid, verifySignature } from './verify-signature.js';
@@ -52,7 +52,11 @@ export class ProcessBatch {
     const written = await onConnection(this.db, CUT_AFTER_MS, (runner) =>
       this.records.insertNew(
         runner,
-        placed.map((one) => ({ row: newRecord(one), seen: one.item.received.webhook })),
+        placed.map((one) => ({
+          row: newRecord(one),
+          claim: claimOf(one.item),
+          seen: one.item.received.webhook,
+        })),
       ),
     );
     return new Map(
