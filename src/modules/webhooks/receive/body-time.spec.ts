@@ -31,9 +31,9 @@ describe('bodyTime', () => {
     '{"updated_at":null}',
     '{"updated_at":"yesterday"}',
     '{"updated_at":"2019-13-45T99:99:99Z"}',
-    '{"updated_at":"2019-05-15T15:20:19Z',
     '{"pushed_at":',
     '{"pushed_at":-5}',
+    '{"pushed_at":{"updated_at":true}}',
     '{"pushed_at":999999999999}',
     '{"pushed_at":1557933657000}',
     String.raw`{"body":"\"updated_at\":\"2019-05-15T15:20:19Z\""}`,
@@ -45,8 +45,8 @@ describe('bodyTime', () => {
     const field = (year: number): string => `"updated_at":"${year}-01-01T00:00:00Z"`;
     const body = (old: number): string =>
       [...Array.from({ length: old }, () => field(2001)), field(2020)].join();
-    expect(timeOf(body(31))).toBe('2020-01-01T00:00:00.000Z');
-    expect(timeOf(body(32))).toBe('2001-01-01T00:00:00.000Z');
+    expect(timeOf(body(63))).toBe('2020-01-01T00:00:00.000Z');
+    expect(timeOf(body(64))).toBe('2001-01-01T00:00:00.000Z');
   });
 
   it.each(['issues', 'pull_request', 'push', 'check_run', 'issue_comment'])(

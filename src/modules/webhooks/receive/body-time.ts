@@ -1,29 +1,30 @@
-const FIELDS = ['"updated_at":', '"pushed_at":'].map((name) => Buffer.from(name));
-const MAX_FIELDS = 32;
+/** `updated_at`, `pushed_at`, `created_at`, `submitted_at`, `completed_at` and their like. */
+const FIELD = Buffer.from('ed_at":');
+const MAX_FIELDS = 64;
 const MAX_SECONDS = Date.UTC(9999) / 1000;
-/** As GitHub writes a time: RFC 3339 with a Z, and in a push also Unix seconds. */
-const VALUE = /^(?:"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)"|(\d{1,12})[,}])/;
+const QUOTE = 0x22;
+const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/;
 
 /**
- * The newest of the times at which, as a body itself says, what it tells of was changed; 1970 where it says none. The same
- * bytes give the same time, whatever the headers call them. It places the body in the index of `delivery_keys`: a hash
- * alone would go to another page each time, which after every checkpoint is read, and written to the WAL whole.
+ * The newest of the times at which, as a body itself says, what it tells of was changed; 1970 where it says none. GitHub
+ * writes them as RFC 3339 with a Z, in a push also as Unix seconds. The same bytes give the same time, whatever the headers
+ * call them. It places the body in the index of `delivery_keys`: a hash alone would go to another page each time, which
+ * after every checkpoint is read, and written to the WAL whole.
  */
 export function bodyTime(body: Buffer): Date {
-  let newest = 0;
-  for (const field of FIELDS) {
-    let at = body.indexOf(field);
-    for (let seen = 0; at >= 0 && seen < MAX_FIELDS; seen += 1) {
-      const start = at + field.length;
-      newest = Math.max(newest, secondsIn(body.toString('latin1', start, start + 22)));
-      at = body.indexOf(field, start);
+  let text = '';
+  let seconds = 0;
+  let at = body.indexOf(FIELD);
+  for (let seen = 0; at >= 0 && seen < MAX_FIELDS; seen += 1) {
+    const start = at + FIELD.length;
+    if (body[start] === QUOTE) {
+      const given = body.toString('latin1', start + 1, start + 21);
+      if (given > text && TIME.test(given)) text = given;
+    } else {
+      const given = Number.parseInt(body.toString('latin1', start, start + 20), 10);
+      if (given > seconds && given < MAX_SECONDS) seconds = given;
     }
+    at = body.indexOf(FIELD, start);
   }
-  return new Date(newest * 1000);
-}
-
-function secondsIn(text: string): number {
-  const [, time, unix] = VALUE.exec(text) ?? [];
-  const seconds = time === undefined ? Number(unix ?? 0) : Date.parse(time) / 1000;
-  return seconds > 0 && seconds < MAX_SECONDS ? seconds : 0;
+  return new Date(Math.max(Date.parse(text) || 0, seconds * 1000));
 }
