@@ -13,16 +13,21 @@ const { values: given, positionals } = parseArgs({
   allowPositionals: true,
   options: Object.fromEntries(Object.keys(known).map((name) => [name, { type: 'string' }])),
 });
+const help = positionals.includes('help');
 const unknown = positionals.filter((name) => !NAMES.includes(name));
 if (unknown.length > 0) {
-  console.error(`there is no ${unknown.join(', ')}; there are:`);
+  console.error(
+    help
+      ? 'npm run bench -- [name …] [options]; there are:'
+      : `there is no ${unknown.join(', ')}; there are:`,
+  );
   for (const [name, { about, options }] of Object.entries(programs))
     console.error(
       `  ${name}: ${about}\n    ${Object.entries({ ...COMMON, ...options })
         .map(([option, value]) => `--${option} ${value}`)
         .join(' ')}`,
     );
-  process.exit(1);
+  process.exit(help ? 0 : 1);
 }
 
 const listed = (text) => text.split(',').filter(Boolean);

@@ -22,8 +22,17 @@ const SERVICE = {
   ENTOURAGE_OUTBOUND_ALLOW_CIDRS: '127.0.0.0/8',
 };
 
-/** Runs `program` on a rig, and takes the rig down again however that ends. */
+/** Runs `program` on a rig, and takes the rig down again however that ends; Ctrl-C ends the process too. */
 export async function withRig(program) {
+  const over = new AbortController();
+  const interrupted = Promise.race(
+    ['SIGINT', 'SIGTERM'].map(async (name) => {
+      await once(process, name, { signal: over.signal });
+      // What the program still waits for fails now, and nobody looks at it any more.
+      process.on('unhandledRejection', () => undefined);
+      process.exitCode = 130;
+    }),
+  );
   const directory = await mkdtemp(join(tmpdir(), 'entourage-bench-'));
   await chmod(directory, 0o711); // Started by root, PostgreSQL runs as a user of its own.
   // BENCH_POSTGRES='shared_preload_libraries=pg_stat_statements' shows where the database's time goes.
@@ -36,11 +45,14 @@ export async function withRig(program) {
   const postgres = await startEmbeddedPostgres({ directory, password: 'bench', settings });
   const rig = new Rig(directory, postgres.url);
   try {
-    return await program(rig);
+    return await Promise.race([program(rig), interrupted]);
   } finally {
+    over.abort();
+    interrupted.catch(() => undefined);
     await rig.close();
     await postgres.stop();
     await rm(directory, { recursive: true, force: true, maxRetries: 5 });
+    if (process.exitCode === 130) process.exit();
   }
 }
 
@@ -115,7 +127,7 @@ class Rig {
             if (answer?.fault === undefined) done(answer);
             else fail(new Error(`${name}: ${answer.fault}`));
           });
-          child.send(message);
+          child.send(message, (error) => error && fail(error));
         }),
     };
   }
@@ -138,7 +150,7 @@ class Rig {
     child.said = '';
     child.stderr.setEncoding('utf8').on('data', (text) => (child.said += text));
     child.once('exit', (code, signal) => {
-      if (signal !== 'SIGTERM' && code !== 0)
+      if (signal !== 'SIGTERM' && signal !== 'SIGINT' && code !== 0)
         console.error(`${program} ended (${code ?? signal}):\n${child.said.slice(-2000)}`);
     });
     this.#children.push(child);
