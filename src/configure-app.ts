@@ -1,6 +1,6 @@
 import { type NestExpressApplication } from '@nestjs/platform-express';
 import { SwaggerModule } from '@nestjs/swagger';
-import { type NextFunction, type Request, type Response } from 'express';
+import { type Express, type NextFunction, type Request, type Response } from 'express';
 import helmet from 'helmet';
 import { type Logger } from 'pino';
 import { ResolvedSettings } from './config/settings.js';
@@ -16,6 +16,9 @@ import { requestLog } from './logging/request-log.middleware.js';
 import { ToolCatalog } from './modules/mcp/tool-catalog.js';
 import { DirectReceive } from './modules/webhooks/receive/direct-receive.js';
 
+/** What Express made of the setting `trust proxy`. */
+type IsTrusted = (address: string, hop: number) => boolean;
+
 /** Reads its own body: see RawBodyInterceptor. */
 const RECEIVE = /^\/api\/v1\/webhooks\/[^/]+\/receive\/?$/i;
 
@@ -25,13 +28,15 @@ const RECEIVE = /^\/api\/v1\/webhooks\/[^/]+\/receive\/?$/i;
  */
 export function configureApp(app: NestExpressApplication): NestExpressApplication {
   const settings = app.get(ResolvedSettings);
-  boundConnections(app.getHttpServer(), settings);
   app.disable('x-powered-by');
   app.set('query parser', 'simple');
   app.set(
     'trust proxy',
     settings.ENTOURAGE_TRUSTED_PROXIES.length > 0 ? settings.ENTOURAGE_TRUSTED_PROXIES : false,
   );
+  const express: Express = app.getHttpAdapter().getInstance();
+  const isTrusted = express.get('trust proxy fn') as IsTrusted;
+  boundConnections(app.getHttpServer(), settings, (address) => isTrusted(address, 0));
   app.use(requestHeaders);
   app.use(requestLog(app.get<Logger>(LOGGER)));
   app.use(securityHeaders());

@@ -44,6 +44,13 @@ export class Settings {
   @Max(1_000_000)
   ENTOURAGE_MAX_CONNECTIONS: number = 5000;
 
+  /** Of those, from one address (of IPv6, one /64); 0 for no such limit. Trusted proxies have none. */
+  @Type(() => Number)
+  @IsInt({ message: 'must be a whole number' })
+  @Min(0)
+  @Max(1_000_000)
+  ENTOURAGE_MAX_CONNECTIONS_PER_ADDRESS: number = 1000;
+
   /** Seconds in which a request must have arrived, its body included; its headers in ten of them at the most. */
   @Type(() => Number)
   @IsNumber({}, { message: 'must be a number' })

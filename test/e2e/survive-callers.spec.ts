@@ -59,8 +59,8 @@ describe('callers who mean no good', () => {
     const { org, team, key } = await makeWorkspace(db);
     hook = await makeWebhook(service, key, { org_id: org.id, team_id: team.id });
   };
-  const connected = (): RawClient => {
-    const client = rawClient(service.url);
+  const connected = (from?: string): RawClient => {
+    const client = rawClient(service.url, from);
     clients.push(client);
     return client;
   };
@@ -119,6 +119,31 @@ describe('callers who mean no good', () => {
     expect([statusOf(refused.slice(0, 50)), statusOf(refused.slice(50))]).toEqual(['431', '431']);
     expect(peakMebibytes() - before).toBeLessThan(150);
     await deliver(service, hook, 'issues', issueOpened()).expect(200);
+  });
+
+  const isServed = async (client: RawClient): Promise<boolean> => {
+    client.socket.write('GET /api/v1/health/live HTTP/1.1\r\nHost: x\r\n\r\n');
+    await until(() => client.answer() !== '' || client.isClosed(), 'an answer, or the end', PATIENCE_MS);
+    return client.answer().startsWith('HTTP/1.1 200 ');
+  };
+
+  // Only Linux has more than one address by itself.
+  (process.platform === 'linux' ? it : it.skip)('cannot take the places of other addresses', async () => {
+    await start({ ENTOURAGE_MAX_CONNECTIONS_PER_ADDRESS: '5' });
+    const from = (address: string, count: number): Promise<boolean[]> =>
+      Promise.all(Array.from({ length: count }, () => isServed(connected(address))));
+    expect((await from('127.0.0.2', 8)).filter(Boolean)).toHaveLength(5);
+    expect(await from('127.0.0.3', 5)).not.toContain(false);
+    expect(await isServed(connected('127.0.0.2'))).toBe(false);
+    clients.find((client) => !client.isClosed())?.socket.destroy();
+    await until(() => isServed(connected('127.0.0.2')), 'the place of a connection that has ended');
+    expect(await isServed(connected('127.0.0.2'))).toBe(false);
+  });
+
+  it('cannot use up what is given to a trusted proxy', async () => {
+    await start({ ENTOURAGE_MAX_CONNECTIONS_PER_ADDRESS: '5', ENTOURAGE_TRUSTED_PROXIES: '127.0.0.0/8' });
+    const served = await Promise.all(Array.from({ length: 12 }, () => isServed(connected())));
+    expect(served).not.toContain(false);
   });
 
   it('cannot hold more connections than there may be, and who is there is served', async () => {

@@ -12,8 +12,9 @@ export interface RawClient {
   dribble(text: string, every_ms: number): void;
 }
 
-export function rawClient(url: string): RawClient {
-  const socket = connect(Number(new URL(url).port), '127.0.0.1');
+/** @param from the address to call from; Linux takes any of 127.0.0.0/8 */
+export function rawClient(url: string, from = '127.0.0.1'): RawClient {
+  const socket = connect({ port: Number(new URL(url).port), host: '127.0.0.1', localAddress: from });
   let answer = '';
   let isClosed = false;
   socket.on('data', (data) => (answer += data.toString())).on('error', () => undefined);
