@@ -19,15 +19,18 @@ let number = 0;
 /** `text_bytes`: how much longer the issue's own text is than in the example. */
 export function nextBody(event, text_bytes = 0) {
   number += 1;
-  const { repository, ...payload } = EXAMPLES[event];
+  const payload = EXAMPLES[event];
   const now = Math.floor(Date.now() / 1000);
   if (event === 'push')
-    return JSON.stringify({ ...payload, after: randomUUID(), repository: { ...repository, pushed_at: now } });
+    return JSON.stringify({
+      ...payload,
+      after: randomUUID(),
+      repository: { ...payload.repository, pushed_at: now },
+    });
   const kind = event === 'issues' ? 'issue' : 'pull_request';
   const item = payload[kind];
   return JSON.stringify({
     ...payload,
-    repository,
     ...('number' in payload ? { number } : {}),
     [kind]: {
       ...item,

@@ -23,6 +23,8 @@ function statusOf(clients: RawClient[]): string {
 /** Well below what Node allows by itself, and above what the bounds under test come to on a busy machine. */
 const PATIENCE_MS = 20_000;
 
+const LIVE = 'GET /api/v1/health/live HTTP/1.1\r\nHost: x\r\n\r\n';
+
 describe('callers who mean no good', () => {
   let database: TestDatabase;
   let db: DataSource;
@@ -122,7 +124,7 @@ describe('callers who mean no good', () => {
   });
 
   const isServed = async (client: RawClient): Promise<boolean> => {
-    client.socket.write('GET /api/v1/health/live HTTP/1.1\r\nHost: x\r\n\r\n');
+    client.socket.write(LIVE);
     await until(() => client.answer() !== '' || client.isClosed(), 'an answer, or the end', PATIENCE_MS);
     return client.answer().startsWith('HTTP/1.1 200 ');
   };
@@ -154,12 +156,12 @@ describe('callers who mean no good', () => {
       for (let n = 0; n < 20; n += 1) connected();
       await Promise.all(clients.map((client) => new Promise((done) => client.socket.once('ready', done))));
       const first = clients[0]!;
-      first.socket.write('GET /api/v1/health/live HTTP/1.1\r\nHost: x\r\n\r\n');
+      first.socket.write(LIVE);
       await until(() => first.answer() !== '' || first.isClosed(), 'an answer to the first of them');
       return clients.every((client) => !client.isClosed());
     }, 'as many connections as there may be');
     const oneMore = connected();
-    oneMore.socket.write('GET /api/v1/health/live HTTP/1.1\r\nHost: x\r\n\r\n');
+    oneMore.socket.write(LIVE);
     await until(() => oneMore.isClosed(), 'the one too many to be closed', 5_000);
     expect(oneMore.answer()).toBe('');
     expect(clients[0]!.answer()).toMatch(/^HTTP\/1.1 200 /);

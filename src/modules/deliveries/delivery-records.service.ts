@@ -207,9 +207,13 @@ export class DeliveryRecords {
    */
   async insertNew(
     runner: QueryRunner,
-    rows: { row: NewDelivery; claim: KeyClaim; seen: { revision: number; team_id: string | null } }[],
+    rows: {
+      row: NewDelivery;
+      claim: Key & Pick<KeyClaim, 'body_time'>;
+      seen: { revision: number; team_id: string | null };
+    }[],
   ): Promise<Set<string>> {
-    const sorted = rows.toSorted((a, b) => inKeyOrder(a.row, b.row));
+    const sorted = rows.toSorted((a, b) => inKeyOrder(a.claim, b.claim));
     const written = await prepared<{ id: string }>(
       runner,
       { name: 'deliveries_insert_new', text: INSERT_NEW },
